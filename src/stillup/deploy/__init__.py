@@ -1,0 +1,1 @@
+"""Wanted and observed become ordered steps (pure); rolling apply, release, lock."""

@@ -1,0 +1,1 @@
+"""The virtual-IP daemon; runs on the servers: standard library and libnftables only."""

@@ -1,0 +1,1 @@
+"""The farm as values: read, check, problems, single points of failure (pure)."""

@@ -1,0 +1,153 @@
+"""The farm as values: what a checked farm file says, with every default filled in.
+
+These are the values every other layer works on. They are made by ``stillup.model.read``
+only, so whoever holds a ``Farm`` holds a sound one. Durations are seconds, sizes bytes.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+
+
+class Role(StrEnum):
+    """What a server is for."""
+
+    BALANCER = "balancer"
+    WEB = "web"
+    DATABASE = "database"
+
+
+class Balance(StrEnum):
+    """How a balancer chooses a web server for a request that has no session yet."""
+
+    ROUND_ROBIN = "roundrobin"
+    LEAST_CONNECTIONS = "leastconn"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server of the farm, by the name and the LAN address the farm file gives it."""
+
+    name: str
+    address: IPv4Address
+    roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Vip:
+    """The virtual IP; ``lease_s`` bounds an unplanned outage."""
+
+    addresses: tuple[IPv4Address, ...]
+    lease_s: float
+    preferred: str | None
+    """The balancer that should hold the address when all are well; None for no preference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The PHP site: its host names, the local folder it is released from, its document root."""
+
+    hosts: tuple[str, ...]
+    source: str
+    """The folder as the farm file names it, relative to the farm file."""
+    document_root: str
+    """The folder inside ``source`` that nginx serves; ``.`` for all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """What HAProxy does beyond its sound defaults."""
+
+    balance: Balance
+    sticky: str | None
+    """The session cookie that stickiness goes by (``cookie NAME prefix``); None for none."""
+    check: str
+    """The path of the site's health page."""
+    maxconn_per_server: int
+    queue_s: float
+    """How long a request may wait for a free web server before it is answered 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS at the balancers. Without files the certificate is self-signed, made once."""
+
+    enabled: bool
+    certificate: str | None
+    key: str | None
+    redirect: bool
+    """Answer plain HTTP with a redirect to HTTPS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """nginx and PHP-FPM on each web server."""
+
+    php_workers: int
+    php_memory_bytes: int
+    upload_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The site's database and the account it uses."""
+
+    name: str
+    user: str
+    buffer_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """How the servers are reached; unused in the lab."""
+
+    user: str
+    port: int
+    key: str | None
+    known_hosts: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What the drills hold the farm to."""
+
+    outage_s: float
+    lost_writes: int
+    planned_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Farm:
+    """A whole, checked farm. ``servers`` keep the farm file's order."""
+
+    name: str
+    lan: IPv4Network
+    vip: Vip
+    site: Site
+    balancer: Balancer
+    tls: Tls
+    web: Web
+    database: Database
+    ssh: Ssh
+    promises: Promises
+    servers: tuple[Server, ...]
+
+    def having(self, role: Role) -> tuple[Server, ...]:
+        """Return the servers that have ``role``, in the farm file's order."""
+        return tuple(server for server in self.servers if role in server.roles)
+
+    def server(self, name: str) -> Server | None:
+        """Return the server of that name, or None."""
+        return next((server for server in self.servers if server.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The farm's secrets, from ``farm.secrets.toml``; none of them is ever in a repr."""
+
+    heartbeat_key: str = field(repr=False)
+    """32 bytes as hexadecimal."""
+    database_password: str = field(repr=False)
+    stats_password: str = field(repr=False)
+    tls_pem: str = field(repr=False)
+    """Certificate chain and private key in PEM, as HAProxy reads them; "" without TLS."""

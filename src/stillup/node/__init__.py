@@ -1,0 +1,1 @@
+"""What runs on a server beside the heartbeat: applies a bundle, tells the server's state."""

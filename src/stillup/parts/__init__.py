@@ -1,0 +1,1 @@
+"""What each component needs on a server: a module or package each (pure)."""

@@ -1,0 +1,1 @@
+"""How a server is reached: over SSH, or in memory for tests."""

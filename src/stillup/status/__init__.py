@@ -1,0 +1,1 @@
+"""How the farm stands: collect (acts), judge (pure)."""
