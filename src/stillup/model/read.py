@@ -1,0 +1,102 @@
+"""Reads a farm file: bytes in, a sound ``Farm`` or all of its problems out."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from stillup.model import values
+from stillup.model.document import Document, read_document
+from stillup.model.explain import explained
+from stillup.model.farm import (
+    Balancer,
+    Database,
+    Farm,
+    Promises,
+    Server,
+    Site,
+    Ssh,
+    Tls,
+    Vip,
+    Web,
+)
+from stillup.model.lines import Lines
+from stillup.model.problems import Problem, in_order
+from stillup.model.rules import broken_rules
+from stillup.model.schema import BUFFER, LEASE, OUTAGE, PHP_MEMORY, QUEUE, UPLOAD, FarmFile
+
+
+@dataclass(frozen=True, slots=True)
+class FarmText:
+    """A sound farm with the lines its keys stand on, for problems found outside the file."""
+
+    farm: Farm
+    lines: Lines
+
+
+def read_farm(data: bytes, name: str) -> Farm | tuple[Problem, ...]:
+    """Return the farm that a farm file describes, or every problem it has, by line.
+
+    Args:
+        data: The file's bytes; of a file larger than ``document.MOST_BYTES``, one byte more.
+        name: What the problems call the file.
+    """
+    read = read_farm_text(data, name)
+    return read.farm if isinstance(read, FarmText) else read
+
+
+def read_farm_text(data: bytes, name: str) -> FarmText | tuple[Problem, ...]:
+    """Return what ``read_farm`` does, and the lines with it."""
+    document = read_document(data, name)
+    if isinstance(document, Problem):
+        return (document,)
+    file = _shape(document)
+    problems = list(broken_rules(document))
+    if isinstance(file, FarmFile) and not problems:
+        return FarmText(_farm(file), document.lines)
+    if not isinstance(file, FarmFile):
+        problems += file
+    return in_order(problems)
+
+
+def _shape(document: Document) -> FarmFile | list[Problem]:
+    try:
+        return FarmFile.model_validate(document.values)
+    except ValidationError as error:
+        return list(explained(document, error.errors(include_url=False)))
+
+
+def _farm(file: FarmFile) -> Farm:
+    return Farm(
+        name=file.farm.name,
+        lan=values.network(file.network.lan),
+        vip=Vip(
+            addresses=tuple(values.address(text) for text in file.vip.addresses),
+            lease_s=LEASE(file.vip.lease),
+            preferred=file.vip.preferred,
+        ),
+        site=Site(tuple(file.site.hosts), file.site.source, file.site.document_root),
+        balancer=Balancer(
+            balance=values.balance(file.balancer.balance),
+            sticky=file.balancer.sticky,
+            check=file.balancer.check,
+            maxconn_per_server=file.balancer.maxconn_per_server,
+            queue_s=QUEUE(file.balancer.queue),
+        ),
+        tls=Tls(file.tls.enabled, file.tls.certificate, file.tls.key, file.tls.redirect),
+        web=Web(file.web.php_workers, PHP_MEMORY(file.web.php_memory), UPLOAD(file.web.upload)),
+        database=Database(file.database.name, file.database.user, BUFFER(file.database.buffer)),
+        ssh=Ssh(file.ssh.user, file.ssh.port, file.ssh.key, file.ssh.known_hosts),
+        promises=Promises(
+            outage_s=OUTAGE(file.promises.outage),
+            lost_writes=file.promises.lost_writes,
+            planned_failures=file.promises.planned_failures,
+        ),
+        servers=tuple(
+            Server(
+                name,
+                values.address(server.address),
+                frozenset(values.role(role) for role in server.roles),
+            )
+            for name, server in file.servers.items()
+        ),
+    )

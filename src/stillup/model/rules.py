@@ -1,0 +1,193 @@
+"""The rules of a farm file that concern more than one key, each a function of the document.
+
+They look at the raw values and pass over what is not sound by itself, which pydantic has
+reported already; so one wrong address does not hide a doubled one elsewhere, and nothing is
+reported twice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from stillup.model import schema, values
+from stillup.model.document import Document
+from stillup.model.farm import Role
+from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_path
+from stillup.model.values import sound
+
+
+def broken_rules(document: Document) -> Iterator[Problem]:
+    """Yield a problem for each rule between keys that the document breaks."""
+    view = _View(document)
+    for rule in (
+        _addresses_in_lan,
+        _addresses_apart,
+        _one_vip,
+        _roles_filled,
+        _nothing_twice,
+        _preferred_is_balancer,
+        _tls_whole,
+        _promise_can_be_kept,
+    ):
+        yield from rule(view)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A document's values where they are sound."""
+
+    document: Document
+
+    def problem(self, path: Path, text: str, code: str) -> Problem:
+        document = self.document
+        return Problem(document.name, document.lines.line(path), shown_path(path), text, code)
+
+    def at(self, *path: str) -> object:
+        value: object = self.document.values
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    def items(self, *path: str) -> list[tuple[Path, object]]:
+        """Return a list's elements with their paths; none when it is no list."""
+        value = self.at(*path)
+        return [
+            ((*path, i), item) for i, item in enumerate(value if isinstance(value, list) else [])
+        ]
+
+    def servers(self) -> list[str]:
+        """Return the names of the servers, in the file's order."""
+        servers = self.at("servers")
+        return list(servers) if isinstance(servers, dict) else []
+
+    def having(self, role: Role) -> list[str]:
+        return [
+            name
+            for name in self.servers()
+            if any(item == role for _, item in self.items("servers", name, "roles"))
+        ]
+
+    def roles_sound(self) -> bool:
+        """Tell whether every server has roles and all of them are known."""
+        roles = [self.items("servers", name, "roles") for name in self.servers()]
+        return bool(roles) and all(
+            given and all(sound(values.role, item) for _, item in given) for given in roles
+        )
+
+    def lan(self) -> IPv4Network | None:
+        return sound(values.network, self.at("network", "lan"))
+
+    def vips(self) -> list[tuple[Path, IPv4Address]]:
+        return _addresses(self.items("vip", "addresses"))
+
+    def server_addresses(self) -> list[tuple[Path, IPv4Address]]:
+        names = self.servers()
+        paths: list[Path] = [("servers", name, "address") for name in names]
+        given = [self.at("servers", name, "address") for name in names]
+        return _addresses(list(zip(paths, given, strict=True)))
+
+
+def _addresses(given: list[tuple[Path, object]]) -> list[tuple[Path, IPv4Address]]:
+    read = [(path, sound(values.address, item)) for path, item in given]
+    return [(path, address) for path, address in read if address is not None]
+
+
+def _addresses_in_lan(view: _View) -> Iterator[Problem]:
+    if (lan := view.lan()) is None:
+        return
+    for kind, given in (("vip", view.vips()), ("server", view.server_addresses())):
+        for path, address in given:
+            if address not in lan:
+                told = f"{address} is outside the LAN {lan}; take one of {lan[1]} to {lan[-2]}"
+                yield view.problem(path, told, f"{kind}-outside-lan")
+            elif address in (lan.network_address, lan.broadcast_address):
+                what = "network" if address == lan.network_address else "broadcast"
+                told = f"{address} is the LAN's {what} address; take one of {lan[1]} to {lan[-2]}"
+                yield view.problem(path, told, f"{kind}-address-reserved")
+
+
+def _addresses_apart(view: _View) -> Iterator[Problem]:
+    seen: dict[IPv4Address, str] = {}
+    for path, address in view.server_addresses():
+        owner = seen.setdefault(address, str(path[1]))
+        if owner != path[1]:
+            told = f"{address} is the address of {owner} too; each server needs its own"
+            yield view.problem(path, told, "address-twice")
+    for path, address in view.vips():
+        if address in seen:
+            told = f"{address} is the address of {seen[address]}; the virtual IP must be free"
+            yield view.problem(path, told, "vip-is-server")
+
+
+def _one_vip(view: _View) -> Iterator[Problem]:
+    if len(given := view.items("vip", "addresses")) > 1:
+        path, item = given[1]
+        told = f"{shown(item)} is a second address; this version carries one virtual IP"
+        yield view.problem(path, told, "several-vips-not-yet")
+
+
+def _roles_filled(view: _View) -> Iterator[Problem]:
+    if view.roles_sound():
+        for role, why in _NEEDED.items():
+            if not view.having(role):
+                told = f'no server has the role "{role}"; {why}'
+                yield view.problem(("servers",), told, f"no-{role}")
+    databases = view.having(Role.DATABASE)
+    for name in databases[1:]:
+        told = f'{databases[0]} has the role "database" too; this version runs one database server'
+        yield view.problem(("servers", name, "roles"), told, "several-databases-not-yet")
+
+
+_NEEDED = {
+    Role.BALANCER: "give it to two servers, so that one may die",
+    Role.WEB: "give it to two servers or more, so that one may die",
+    Role.DATABASE: "give it to one server",
+}
+
+
+def _nothing_twice(view: _View) -> Iterator[Problem]:
+    lists = [("site", "hosts"), *(("servers", name, "roles") for name in view.servers())]
+    for path in lists:
+        seen: set[str] = set()
+        for item_path, item in view.items(*path):
+            if isinstance(item, str) and item in seen:
+                yield view.problem(item_path, f"{shown(item)} is listed twice", "listed-twice")
+            elif isinstance(item, str):
+                seen.add(item)
+
+
+def _preferred_is_balancer(view: _View) -> Iterator[Problem]:
+    preferred, balancers = view.at("vip", "preferred"), view.having(Role.BALANCER)
+    if not isinstance(preferred, str) or not balancers or preferred in balancers:
+        return
+    known = preferred in view.servers()
+    meant = None if known else nearest(preferred, balancers)
+    hint = f"did you mean {meant}?" if meant else f"the balancers are {joined(balancers)}"
+    what = "no balancer" if known else "no server of this farm"
+    yield view.problem(
+        ("vip", "preferred"), f"{shown(preferred)} is {what}; {hint}", "not-a-balancer"
+    )
+
+
+def _tls_whole(view: _View) -> Iterator[Problem]:
+    given = [key for key in ("certificate", "key") if view.at("tls", key) is not None]
+    if len(given) == 1:
+        other = "key" if given == ["certificate"] else "certificate"
+        told = f"is given without tls.{other}; give both files, or neither for a self-signed one"
+        yield view.problem(("tls", given[0]), told, "tls-half")
+    if view.at("tls", "enabled") is False and view.at("tls", "redirect") is True:
+        told = "redirects to HTTPS, which tls.enabled = false turns off; change one of them"
+        yield view.problem(("tls", "redirect"), told, "redirect-without-tls")
+
+
+def _promise_can_be_kept(view: _View) -> Iterator[Problem]:
+    lease = view.at("vip", "lease") if isinstance(view.at("vip"), dict) else None
+    lease = schema.VipSection.model_fields["lease"].default if lease is None else lease
+    outage = view.at("promises", "outage")
+    lease_s, outage_s = sound(schema.LEASE, lease), sound(schema.OUTAGE, outage)
+    if lease_s is not None and outage_s is not None and outage_s < lease_s:
+        told = (
+            f"{shown(outage)} is shorter than the lease of {shown(lease)}, which a dead balancer's "
+            "address may take to move; promise more, or shorten vip.lease"
+        )
+        yield view.problem(("promises", "outage"), told, "promise-below-lease")

@@ -1,0 +1,287 @@
+"""The shape of the farm file: every table and key, its default, its bounds, its meaning.
+
+These models hold what the file says, in the file's own words (``"500ms"`` stays a text), so
+that the JSON Schema for editors and the reference page come from them as they stand.
+``stillup.model.read`` turns them into the values of ``stillup.model.farm``; nothing else
+uses them. What concerns several keys at once stands in ``stillup.model.rules``.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from stillup.model import values
+from stillup.model.farm import Balance, Role
+from stillup.model.values import DurationBetween, SizeBetween
+
+LEASE = DurationBetween("150ms", "10s")
+QUEUE = DurationBetween("100ms", "5min")
+OUTAGE = DurationBetween("10ms", "60min")
+PHP_MEMORY = SizeBetween("16MB", "64GB")
+UPLOAD = SizeBetween("1MB", "16GB")
+BUFFER = SizeBetween("16MB", "1024GB")
+
+
+def _checked(parse: Callable[[str], object]) -> AfterValidator:
+    """Return a validator that keeps the file's own word when ``parse`` takes it."""
+
+    def check(word: str) -> str:
+        parse(word)
+        return word
+
+    return AfterValidator(check)
+
+
+Label = Annotated[str, _checked(values.label)]
+Address = Annotated[str, _checked(values.address)]
+Host = Annotated[str, _checked(values.host)]
+LocalPath = Annotated[str, _checked(values.local_path)]
+RoleWord = Annotated[
+    str, _checked(values.role), Field(json_schema_extra={"enum": [str(role) for role in Role]})
+]
+BalanceWord = Annotated[
+    str, _checked(values.balance), Field(json_schema_extra={"enum": [str(way) for way in Balance]})
+]
+
+
+class Section(BaseModel):
+    """A table of the farm file: no key it does not know, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FarmSection(Section):
+    """The farm itself."""
+
+    name: Label = Field(
+        description="The farm's name: 1 to 32 small letters, digits and hyphens.",
+        examples=["shop"],
+    )
+
+
+class NetworkSection(Section):
+    """The networks the servers share."""
+
+    lan: Annotated[str, _checked(values.network)] = Field(
+        description="The servers' IPv4 network. It carries the users, the votes and the site.",
+        examples=["10.0.0.0/24"],
+    )
+
+
+class VipSection(Section):
+    """The virtual IP: the address that users reach the farm by."""
+
+    addresses: list[Address] = Field(
+        description="The virtual IP: one free IPv4 address of the LAN.",
+        examples=[["10.0.0.1"]],
+        min_length=1,
+    )
+    lease: Annotated[str, _checked(LEASE)] = Field(
+        default="500ms",
+        description="How long a vote for the holder lasts, 150ms to 10s: the bound on an "
+        "unplanned outage. Shorter moves sooner, and needs a network that answers sooner.",
+    )
+    preferred: str | None = Field(
+        default=None,
+        description="The balancer that should hold the address when all are well. Without it "
+        "the address stays where it is, and no move is made that need not be.",
+        examples=["lb1"],
+    )
+
+
+class SiteSection(Section):
+    """The PHP site that the farm serves."""
+
+    hosts: list[Host] = Field(
+        description="The host names the site answers to.",
+        examples=[["shop.example"]],
+        min_length=1,
+    )
+    source: LocalPath = Field(
+        description="The folder on this machine that holds the site, relative to the farm "
+        "file. `stillup release` brings it to every web server at once.",
+        examples=["site/"],
+    )
+    document_root: Annotated[str, _checked(values.inside_path)] = Field(
+        default=".",
+        description="The folder inside `source` that is served; `.` for all of it. Frameworks "
+        "like Symfony and Laravel want `public`.",
+    )
+
+
+class BalancerSection(Section):
+    """HAProxy."""
+
+    balance: BalanceWord = Field(
+        default="roundrobin",
+        description="Which web server a request without a session goes to: `roundrobin` (each "
+        "in turn) or `leastconn` (the one with the fewest connections, for slow pages).",
+    )
+    sticky: Annotated[str, _checked(values.cookie)] | None = Field(
+        default=None,
+        description="The session cookie by which a user stays on one web server, usually "
+        "PHP's. Without it every request may go to any web server.",
+        examples=["PHPSESSID"],
+    )
+    check: Annotated[str, _checked(values.check_path)] = Field(
+        default="/health",
+        description="The page that says whether a web server can do its work. It should ask "
+        "PHP and the database, and answer 200 or 503.",
+    )
+    maxconn_per_server: int = Field(
+        default=64,
+        ge=1,
+        le=100_000,
+        description="The most requests a web server gets at once, 1 to 100000; more wait at "
+        "the balancer.",
+    )
+    queue: Annotated[str, _checked(QUEUE)] = Field(
+        default="10s",
+        description="How long a request may wait there, 100ms to 5min, before it is answered "
+        "503 with Retry-After.",
+    )
+
+
+class TlsSection(Section):
+    """HTTPS, ended at the balancers."""
+
+    enabled: bool = Field(
+        default=True, description="Answer HTTPS on port 443 as well as HTTP on 80."
+    )
+    certificate: LocalPath | None = Field(
+        default=None,
+        description="Your certificate with its chain, in PEM, relative to the farm file. "
+        "Without it stillup signs one itself, which browsers warn of.",
+        examples=["tls/shop.example.pem"],
+    )
+    key: LocalPath | None = Field(
+        default=None,
+        description="The certificate's private key, in PEM without a passphrase, mode 0600.",
+        examples=["tls/shop.example.key"],
+    )
+    redirect: bool = Field(default=False, description="Answer plain HTTP with a redirect to HTTPS.")
+
+
+class WebSection(Section):
+    """nginx and PHP-FPM on each web server."""
+
+    php_workers: int = Field(
+        default=16,
+        ge=1,
+        le=2000,
+        description="PHP processes on each web server, 1 to 2000: so many pages are made at "
+        "once. Each may take `php_memory`.",
+    )
+    php_memory: Annotated[str, _checked(PHP_MEMORY)] = Field(
+        default="128MB", description="The most memory one PHP request may take, 16MB to 64GB."
+    )
+    upload: Annotated[str, _checked(UPLOAD)] = Field(
+        default="32MB", description="The largest request body, and so upload, 1MB to 16GB."
+    )
+
+
+class DatabaseSection(Section):
+    """MariaDB."""
+
+    name: Annotated[str, _checked(values.database_name)] = Field(
+        default="site", description="The site's database: 1 to 64 letters, digits and _."
+    )
+    user: Annotated[str, _checked(values.database_user)] = Field(
+        default="site",
+        description="The account that the site uses: 1 to 32 letters, digits and _. Its "
+        "password is made by stillup.",
+    )
+    buffer: Annotated[str, _checked(BUFFER)] = Field(
+        default="128MB",
+        description="Memory for MariaDB's buffer pool, 16MB to 1024GB: about 70 % of a server "
+        "that does nothing else.",
+    )
+
+
+class SshSection(Section):
+    """How stillup reaches the servers. The lab brings its own keys and ignores this."""
+
+    user: Annotated[str, _checked(values.login)] = Field(
+        default="root",
+        description="The account to log in as. Any but root needs sudo without password.",
+    )
+    port: int = Field(default=22, ge=1, le=65535, description="The port of sshd, 1 to 65535.")
+    key: LocalPath | None = Field(
+        default=None,
+        description="The private key to log in with; without it those of the SSH agent and of "
+        "`~/.ssh`.",
+        examples=["~/.ssh/id_ed25519"],
+    )
+    known_hosts: LocalPath | None = Field(
+        default=None,
+        description="The file with the servers' host keys; without it `~/.ssh/known_hosts`. A "
+        "server that is not in it is not spoken to.",
+        examples=["~/.ssh/known_hosts"],
+    )
+
+
+class PromisesSection(Section):
+    """What the farm is held to."""
+
+    outage: Annotated[str, _checked(OUTAGE)] = Field(
+        default="1s",
+        description="The longest outage when a server dies unplanned, 10ms to 60min; no "
+        "shorter than `vip.lease`.",
+    )
+    lost_writes: int = Field(
+        default=0, ge=0, le=1_000_000, description="Acknowledged writes that may be lost then."
+    )
+    planned_failures: int = Field(
+        default=0, ge=0, le=1_000_000, description="Requests that may fail during a planned change."
+    )
+
+
+class ServerSection(Section):
+    """One server."""
+
+    address: Address = Field(
+        description="Its IPv4 address on the LAN.",
+        examples=["10.0.0.2"],
+    )
+    roles: list[RoleWord] = Field(
+        description="What it does: one or more of `balancer`, `web`, `database`.",
+        examples=[["balancer"]],
+        min_length=1,
+    )
+
+
+class FarmFile(Section):
+    """A farm file of stillup."""
+
+    farm: FarmSection
+    network: NetworkSection
+    vip: VipSection
+    site: SiteSection
+    balancer: BalancerSection = BalancerSection()
+    tls: TlsSection = TlsSection()
+    web: WebSection = WebSection()
+    database: DatabaseSection = DatabaseSection()
+    ssh: SshSection = SshSection()
+    promises: PromisesSection = PromisesSection()
+    servers: dict[Label, ServerSection] = Field(
+        description="The servers, each by the name it is to have.",
+        min_length=1,
+    )
+
+
+TABLES: Mapping[tuple[str, ...], type[Section]] = {
+    (): FarmFile,
+    ("farm",): FarmSection,
+    ("network",): NetworkSection,
+    ("vip",): VipSection,
+    ("site",): SiteSection,
+    ("balancer",): BalancerSection,
+    ("tls",): TlsSection,
+    ("web",): WebSection,
+    ("database",): DatabaseSection,
+    ("ssh",): SshSection,
+    ("promises",): PromisesSection,
+    ("servers", "*"): ServerSection,
+}
+"""The shape of each table by its path; ``*`` stands for any server's name."""
