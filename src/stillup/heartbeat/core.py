@@ -1,14 +1,69 @@
 """One server's part in deciding who holds the virtual IP: a pure function of events and time.
 
-TYPES ARE FINAL, the theory and the code follow in the next commits.
+The protocol is PaxosLease (Trencséni, Gazsó, Reinhardt 2012, arXiv:1209.4187). Every server
+is a voter, every balancer a candidate too. A candidate asks each voter whether it would vote
+(prepare), then for its vote (propose); a vote lasts one lease. Whoever has enough votes
+(``quorum.py``) holds the address, until 0.98 leases after it *began to ask*, and asks again
+five times a lease. Nothing is written to disk.
+
+Why two never hold (the whole argument; each step names the code it rests on):
+
+1. To hold at an instant t, candidate p needs an attempt that began at s <= t, with
+   t < s + 0.98 leases on p's clock (``Candidate.lease_end_s``; ``Timing.hold_s``), and
+   answers *to that very attempt* from a set of voters that is enough (``Tally.vote``).
+2. Each such voter heard the attempt at or after s, and gave its vote for one full lease on
+   its own clock from then (``Voter.on_propose``). As clocks run within 1 % of true time, that
+   is longer than 0.98 leases on p's clock from s on (``timing.py``): at t the vote is still
+   p's, or p took it back itself by letting go, after which p did not hold (``let_go`` puts
+   ``LetGo`` before ``Release``, and nothing is ever held under a released ballot again).
+3. A voter's vote belongs to one life of one candidate at a time: while it is given, everybody
+   else is refused (``Voter._refusal``).
+4. A voter that restarted may have forgotten whose its vote is. It grants nothing for the
+   longest lease it may have given (``Settings.silence_s``), so what it forgot is over.
+5. Two sets that are enough share a voter (``quorum.py``). Had p and q both held at t, that
+   voter's vote would have been given to both at t, against 3.
+
+Messages may be lost, doubled, late and out of order: 1 to 5 use no order. A message of
+another electorate is not let in (``seal.py``), as step 5 needs one and the same electorate.
+Prepare and ballots are not part of the argument. They let a candidate ask without taking votes,
+so that two who stand at once do not split them.
+
+Enforcement is the kernel's (``Hold.until_s``), so the argument holds for a hung, killed or
+stopped daemon: p's "hold" above is the instant the kernel was told, not the daemon's opinion.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from stillup.heartbeat.ballot import Ballot
-from stillup.heartbeat.events import Effect, Event
+from stillup.heartbeat.ballot import Ballot, Owner
+from stillup.heartbeat.candidate import Candidate, Phase
+from stillup.heartbeat.events import (
+    Changed,
+    DatagramReceived,
+    Effect,
+    Event,
+    HealthChanged,
+    Resumed,
+    Send,
+    Stopping,
+    TimerFired,
+    YieldAsked,
+)
+from stillup.heartbeat.messages import (
+    Accepted,
+    Hello,
+    Message,
+    Prepare,
+    Promised,
+    Propose,
+    Refused,
+    Release,
+)
 from stillup.heartbeat.quorum import Electorate
+from stillup.heartbeat.standing import Standing, Vacancy
+from stillup.heartbeat.timing import Timing
+from stillup.heartbeat.voter import Voter
 
 
 @dataclass(frozen=True)
@@ -79,7 +134,26 @@ class Node:
     def __init__(
         self, settings: Settings, incarnation: int, now_s: float, luck: Callable[[], float]
     ) -> None:
-        raise NotImplementedError
+        electorate = settings.electorate
+        if settings.name not in electorate.voters:
+            raise ValueError(f"{settings.name} is not among the voters")
+        self.name = settings.name
+        self.electorate = electorate
+        self.timing = Timing(electorate.lease_s)
+        silence_s = max(settings.silence_s or 0.0, electorate.lease_s)
+        self.voter = Voter(electorate.lease_s, now_s + silence_s)
+        self.candidate = Candidate(Owner(self.name, incarnation), electorate, self.timing, luck)
+        self.standing = Standing(self.name, electorate.candidates, settings.preferred, self.timing)
+        self._vacancy = Vacancy(self.voter.silent_until_s)
+        self._hello_due_s: float | None = now_s
+        self._said_fit = False
+        self._known: Ballot | None = None
+        self._heard: dict[str, float] = {}
+        if self.name not in electorate.candidates:
+            self.candidate.stop()
+            self._hello_due_s = None
+
+    # -- the three calls of the shell ------------------------------------------------------
 
     def handle(self, event: Event, now_s: float) -> list[Effect]:
         """Take an event in and return what is to be done, to be carried out in this order.
@@ -88,12 +162,174 @@ class Node:
             event: What happened.
             now_s: The clock, read right before this call.
         """
-        raise NotImplementedError
+        effects: list[Effect] = []
+        # Whatever happened, a lease that has run out since is over first.
+        self.candidate.expire(now_s)
+        match event:
+            case DatagramReceived(sender, message):
+                if sender in self.electorate.voters and sender != self.name:
+                    self._heard[sender] = now_s
+                    self.standing.on_heard(sender, now_s)
+                    answer = self._hear(sender, message, now_s)
+                    if answer is not None:
+                        effects.append(Send(sender, answer))
+            case TimerFired():
+                self._on_timer(now_s)
+            case HealthChanged(healthy, reason):
+                self.standing.healthy, self.standing.reason = healthy, reason
+            case YieldAsked(seconds, to):
+                self.standing.yield_until_s, self.standing.yield_to = now_s + seconds, to
+            case Resumed():
+                self.standing.yield_until_s = 0.0
+            case Stopping():
+                self._stop(now_s)
+        self._settle(effects, now_s)
+        return effects
 
     def next_timer_s(self) -> float | None:
         """Return when to send ``TimerFired``, on the caller's clock; None for never."""
-        raise NotImplementedError
+        times = [self.candidate.next_timer_s(), self._hello_due_s]
+        if self._known is not None and self._known.name != self.name:
+            # To notice, and tell, that the lease of another has run out.
+            times.append(self._vacancy.since_s)
+        return min((time_s for time_s in times if time_s is not None), default=None)
 
     def status(self, now_s: float) -> Status:
         """Return what this node knows."""
-        raise NotImplementedError
+        candidate, given = self.candidate, self.voter.given(now_s)
+        until_s = candidate.held_until_s or (given.until_s if given else now_s)
+        known = self._known
+        is_candidate = self.name in self.electorate.candidates
+        votes = candidate.confirmed.votes if candidate.confirmed else ()
+        return Status(
+            holder=known.name if known else None,
+            holding=candidate.held_until_s is not None and candidate.held_until_s > now_s,
+            ballot=known,
+            left_s=max(0.0, until_s - now_s) if known else 0.0,
+            phase=candidate.phase.value if is_candidate else "voter",
+            healthy=self.standing.healthy,
+            reason=self.standing.reason,
+            yielding_s=max(0.0, self.standing.yield_until_s - now_s),
+            silent_s=max(0.0, self.voter.silent_until_s - now_s),
+            heard_s={name: now_s - at_s for name, at_s in sorted(self._heard.items())},
+            votes=tuple(sorted(votes)),
+        )
+
+    # -- what comes in ---------------------------------------------------------------------
+
+    def _hear(self, sender: str, message: Message, now_s: float) -> Message | None:
+        """Take a message of ``sender`` (maybe this server itself); return the voter's answer."""
+        match message:
+            case Prepare() | Propose() | Release():
+                if message.ballot.name != sender or sender not in self.electorate.candidates:
+                    return None
+                return self._hear_asker(message, now_s)
+            case Promised(ballot):
+                self.candidate.on_promised(sender, ballot, now_s)
+            case Accepted(ballot, attempt):
+                self.candidate.on_accepted(sender, ballot, attempt, now_s)
+            case Refused():
+                self.candidate.on_refused(sender, message, now_s)
+            case Hello(fit):
+                self.standing.on_hello(sender, fit=fit, now_s=now_s)
+        return None
+
+    def _hear_asker(self, message: Prepare | Propose | Release, now_s: float) -> Message | None:
+        match message:
+            case Prepare():
+                return self.voter.on_prepare(message, now_s)
+            case Propose():
+                return self.voter.on_propose(message, now_s)
+            case Release(ballot, to):
+                given = self.voter.given(now_s)
+                self.voter.on_release(ballot)
+                self.candidate.on_release(ballot)
+                if given is not None and self.voter.given(now_s) is None:
+                    self._vacancy = Vacancy(now_s, heir=to, first=False)
+                return None
+
+    def _on_timer(self, now_s: float) -> None:
+        self.candidate.on_timer(now_s)
+        if self._hello_due_s is not None and self._hello_due_s <= now_s:
+            self._say_hello(now_s)
+
+    def _stop(self, now_s: float) -> None:
+        self.candidate.let_go(now_s, "the daemon stops", self.standing.heir(now_s))
+        self.candidate.stop()
+        self.standing.yield_until_s = math.inf
+
+    # -- what follows from it --------------------------------------------------------------
+
+    def _settle(self, effects: list[Effect], now_s: float) -> None:
+        """Bring everything into line after an event; the order matters."""
+        self._deliver(effects, now_s)
+        self._hand_over(now_s)
+        self._watch_vacancy(now_s)
+        if self._hello_due_s is not None and self.standing.is_fit(now_s) != self._said_fit:
+            self._say_hello(now_s)
+        self._deliver(effects, now_s)
+        self._tell_holder(effects, now_s)
+
+    def _deliver(self, effects: list[Effect], now_s: float) -> None:
+        """Pass on what the candidate wants; what it says to its own voter is heard at once."""
+        out = self.candidate.out
+        for effect in out:  # grows while it is walked: answers lead to more
+            if isinstance(effect, Send) and effect.to == self.name:
+                answer = self._hear(self.name, effect.message, now_s)
+                if answer is not None:
+                    self._hear(self.name, answer, now_s)
+            else:
+                effects.append(effect)
+        out.clear()
+
+    def _hand_over(self, now_s: float) -> None:
+        """Let go if this server is not fit to hold and another one is."""
+        if self.candidate.held_until_s is None or self.standing.is_fit(now_s):
+            return
+        heir = self.standing.heir(now_s)
+        if heir is None:
+            return
+        reason = self.standing.reason if not self.standing.healthy else "asked to yield"
+        self.candidate.let_go(now_s, reason, heir)
+        self.standing.on_handed(heir)
+
+    def _watch_vacancy(self, now_s: float) -> None:
+        """Follow who has the own vote, and set when to stand."""
+        candidate, given = self.candidate, self.voter.given(now_s)
+        if given is not None and given.ballot.owner != candidate.owner:
+            self._vacancy = Vacancy(given.until_s, first=False)
+            if candidate.phase is Phase.PREPARING and candidate.held_until_s is None:
+                candidate.rest(now_s)
+        elif given is None and self._vacancy.since_s > max(now_s, self.voter.silent_until_s):
+            # Freed early, by a release that a candidate relayed.
+            self._vacancy = Vacancy(now_s, first=False)
+        if candidate.phase is Phase.RESTING:
+            stand_s = self.standing.stand_s(self._vacancy, now_s)
+            candidate.wake_s = max(stand_s, candidate.not_before_s)
+
+    def _say_hello(self, now_s: float) -> None:
+        self._said_fit = self.standing.is_fit(now_s)
+        self._hello_due_s = now_s + self.timing.hello_s
+        for peer in self.electorate.candidates:
+            if peer != self.name:
+                self.candidate.out.append(Send(peer, Hello(self._said_fit)))
+
+    def _tell_holder(self, effects: list[Effect], now_s: float) -> None:
+        """Report when the holder is another than the one last reported."""
+        known, why = self._holder(now_s)
+        if (known and known.owner) == (self._known and self._known.owner):
+            self._known = known
+            return
+        if known is not None:
+            self.standing.on_held_by(known.name, now_s)
+        self._known = known
+        effects.append(Changed(known.name if known else None, known, why))
+
+    def _holder(self, now_s: float) -> tuple[Ballot | None, str]:
+        """Return the ballot the address is held under, as far as this server knows."""
+        candidate, given = self.candidate, self.voter.given(now_s)
+        if candidate.held_until_s is not None and candidate.tally is not None:
+            return candidate.tally.ballot, "it has enough votes"
+        if given is not None and given.ballot.owner != candidate.owner:
+            return given.ballot, "it has this server's vote"
+        return None, "let go" if self._vacancy.heir else "its lease ran out"

@@ -1,0 +1,136 @@
+"""The faults a trial may do to a farm, drawn by chance; each ends by itself."""
+
+from collections.abc import Callable
+from itertools import permutations
+
+from stillup.heartbeat.events import Resumed, Stopping, YieldAsked
+from stillup.heartbeat.simulator.network import Weather
+from stillup.heartbeat.simulator.world import World
+
+Fault = Callable[[World, float], None]
+"""Does itself to the farm, for about so many seconds."""
+
+
+def kill_daemon(world: World, last_s: float) -> None:
+    """Kill a daemon (kill -9) and start it again; its kernel keeps what was granted."""
+    name = _victim(world)
+    world.kill(name)
+    world.at(world.now_s + last_s * world.luck.random(), lambda: world.start(name))
+
+
+def pull_plug(world: World, last_s: float) -> None:
+    """Power a machine off and on again."""
+    name = _victim(world)
+    world.power_off(name)
+    world.at(world.now_s + last_s, lambda: world.start(name))
+
+
+def stop_daemon(world: World, last_s: float) -> None:
+    """Stop a daemon (SIGSTOP) and let it go on."""
+    name = _victim(world)
+    world.freeze(name)
+    world.at(world.now_s + last_s, lambda: world.thaw(name))
+
+
+def stop_in_the_middle(world: World, last_s: float) -> None:
+    """Stop a daemon between two things it was about to do."""
+    name = _victim(world)
+    world.freeze(name, after=world.luck.randint(1, 4))
+    world.at(world.now_s + last_s, lambda: world.thaw(name))
+
+
+def part(world: World, last_s: float) -> None:
+    """Part the farm in two; now and then only one side stops hearing the other."""
+    side = {name for name in world.machines if world.luck.random() < 0.5}
+    one_way = world.luck.random() < 0.4
+    pairs = {
+        (one, other)
+        for one, other in permutations(world.machines, 2)
+        if (one in side) != (other in side) and not (one_way and one in side)
+    }
+    _cut(world, pairs, last_s)
+
+
+def cut_some(world: World, last_s: float) -> None:
+    """Cut some directions between some servers."""
+    pairs = {pair for pair in permutations(world.machines, 2) if world.luck.random() < 0.25}
+    _cut(world, pairs, last_s)
+
+
+def cut_off(world: World, last_s: float) -> None:
+    """Cut one server off from all others."""
+    name = _victim(world)
+    _cut(world, {pair for pair in permutations(world.machines, 2) if name in pair}, last_s)
+
+
+def fall_ill(world: World, last_s: float) -> None:
+    """Let a balancer's HAProxy die and come back."""
+    name = world.luck.choice(world.electorate.candidates)
+    world.set_health(name, healthy=False)
+    world.at(world.now_s + last_s, lambda: world.set_health(name, healthy=True))
+
+
+def ask_to_yield(world: World, last_s: float) -> None:
+    """Ask a balancer to let go for a while; now and then take it back."""
+    name = world.luck.choice(world.electorate.candidates)
+    world.tell(name, YieldAsked(last_s))
+    if world.luck.random() < 0.5:
+        world.at(world.now_s + last_s / 2, lambda: world.tell(name, Resumed()))
+
+
+def restart_cleanly(world: World, last_s: float) -> None:
+    """Stop a daemon as systemd does, and start it again."""
+    name = _victim(world)
+    world.tell(name, Stopping())
+    world.kill(name)
+    world.at(world.now_s + last_s * world.luck.random(), lambda: world.start(name))
+
+
+def storm(world: World, last_s: float) -> None:
+    """Make the network lose, delay, double and reorder much for a while."""
+    calm = world.network.weather
+    lease_s = world.electorate.lease_s
+    luck = world.luck
+    world.network.weather = Weather(
+        loss=luck.uniform(0, 0.5),
+        double=luck.uniform(0, 0.3),
+        straggle=luck.uniform(0, 0.2),
+        straggle_s=lease_s * luck.uniform(0.1, 3),
+        jitter_s=lease_s * luck.uniform(0.001, 0.1),
+    )
+
+    def clear() -> None:
+        world.network.weather = calm
+
+    world.at(world.now_s + last_s, clear)
+
+
+FAULTS: tuple[Fault, ...] = (
+    kill_daemon,
+    pull_plug,
+    stop_daemon,
+    stop_daemon,
+    stop_in_the_middle,
+    part,
+    part,
+    cut_some,
+    cut_off,
+    fall_ill,
+    ask_to_yield,
+    restart_cleanly,
+    storm,
+)
+
+
+def _victim(world: World) -> str:
+    """Return some server; as often as not the one that holds the address."""
+    holder = world.holder()
+    if holder is not None and world.luck.random() < 0.5:
+        return holder
+    return world.luck.choice(world.electorate.voters)
+
+
+def _cut(world: World, pairs: set[tuple[str, str]], last_s: float) -> None:
+    """Cut these directions. Where two cuts overlap, the first to end mends both."""
+    world.network.cut.update(pairs)
+    world.at(world.now_s + last_s, lambda: world.network.cut.difference_update(pairs))

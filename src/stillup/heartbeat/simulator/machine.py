@@ -1,0 +1,55 @@
+"""One simulated server: its clock, its daemon, and its kernel, which outlives the daemon."""
+
+from dataclasses import dataclass, field
+
+from stillup.heartbeat.core import Node
+from stillup.heartbeat.events import DatagramReceived, Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A clock that runs at its own rate: ``offset_s + rate * true time``."""
+
+    rate: float
+    offset_s: float
+
+    def read(self, true_s: float) -> float:
+        """Return what this clock shows at a true instant."""
+        return self.offset_s + self.rate * true_s
+
+    def true(self, read_s: float) -> float:
+        """Return the true instant at which this clock shows ``read_s``."""
+        return (read_s - self.offset_s) / self.rate
+
+
+@dataclass(slots=True)
+class Machine:
+    """A server of the simulated farm.
+
+    Args:
+        name: Its name.
+        clock: Its clock.
+        node: The daemon's state; None while the daemon is not running.
+        powered: Whether the machine runs at all.
+        frozen: Whether the daemon is stopped (SIGSTOP, starved); the kernel goes on.
+        enforced_until_s: Until when, in true time, its kernel answers for the address.
+        timer_s: The true instant its timer is set for; None for none.
+        inbox: What arrived while the daemon was frozen.
+        undone: Effects that the freeze came before.
+        freeze_after: Freeze in the middle of the next effects, after so many; None for no.
+        healthy: Whether its HAProxy is.
+        life: Counts the daemon's starts; a timer of a former life is not delivered.
+    """
+
+    name: str
+    clock: Clock
+    node: Node | None = None
+    powered: bool = True
+    frozen: bool = False
+    enforced_until_s: float = float("-inf")
+    timer_s: float | None = None
+    inbox: list[DatagramReceived] = field(default_factory=list)
+    undone: list[Effect] = field(default_factory=list)
+    freeze_after: int | None = None
+    healthy: bool = True
+    life: int = 0

@@ -1,0 +1,183 @@
+"""One seeded trial: a farm by chance, faults by chance; safety always, liveness once they end.
+
+**Liveness bound.** Once the faults have stopped changing, and while some fit candidate and
+voters that are enough for it hear each other, the address is answered for after at most
+``bound_s(lease_s)``, and from then on never unanswered for longer than ``HANDOVER_S``.
+"""
+
+from dataclasses import dataclass
+from itertools import permutations
+
+from stillup.heartbeat.core import Node
+from stillup.heartbeat.events import Resumed
+from stillup.heartbeat.quorum import Electorate
+from stillup.heartbeat.simulator.faults import FAULTS
+from stillup.heartbeat.simulator.luck import Luck
+from stillup.heartbeat.simulator.machine import Clock
+from stillup.heartbeat.simulator.network import Weather
+from stillup.heartbeat.simulator.world import Build, TwoHolders, World
+
+LEASES_S = (0.15, 0.5, 0.5, 1.0, 2.0)
+CHAOS_LEASES = 14
+CALM_LEASES = 4
+HANDOVER_S = 0.05
+
+
+class Deserted(Exception):
+    """Nobody held the address although a fit candidate could have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a trial showed.
+
+    Args:
+        recovered_s: How long after the faults stopped changing nobody answered at most, less
+            the lease; None if nobody need have been able to.
+        moves: How often the address was gained.
+        steps: How many events were handled.
+    """
+
+    recovered_s: float | None
+    moves: int
+    steps: int
+
+
+def bound_s(lease_s: float) -> float:
+    """Return the liveness bound.
+
+    One lease (on the slowest clock) for what was granted before to run out, or for the
+    silence of a voter that just restarted; two waits between tries (a fifth of a lease each,
+    a quarter more by jitter); and 50 ms for the answers.
+    """
+    return lease_s / 0.99 + 2 * 1.25 * lease_s / 5 + 0.05
+
+
+def run(luck: Luck, build: Build = Node) -> Outcome:
+    """Run one trial.
+
+    Args:
+        luck: ``random.Random(seed)``; the trial is a function of it.
+        build: Makes a node.
+
+    Raises:
+        TwoHolders: Promise 1 was broken; the text is the trace.
+        Deserted: The liveness bound was broken; the text is the trace.
+    """
+    world = _farm(luck, build)
+    lease_s = world.electorate.lease_s
+    _chaos(world, CHAOS_LEASES * lease_s)
+    _settle(world)
+    calm_s = world.now_s
+    recovered_s = None
+    if _could_hold(world):
+        recovered_s = _expect_holder(world, calm_s)
+    world.run_until(calm_s + bound_s(lease_s) + CALM_LEASES * lease_s)
+    if recovered_s is not None:
+        _expect_no_gap(world, calm_s + bound_s(lease_s))
+    return Outcome(recovered_s, len(world.gaps), world.count)
+
+
+def _farm(luck: Luck, build: Build) -> World:
+    """Return a farm of 2 to 6 servers, 2 or 3 of them balancers, started about now."""
+    voters = tuple(f"s{number}" for number in range(1, luck.randint(2, 6) + 1))
+    candidates = voters[: min(len(voters), luck.choice((2, 2, 3)))]
+    electorate = Electorate(voters, candidates, luck.choice(LEASES_S))
+    # As often as not the clocks are as far apart as they may be.
+    rates = (0.99, 1.01) if luck.random() < 0.5 else (0.99, 0.995, 1.0, 1.005, 1.01)
+    clocks = {name: Clock(luck.choice(rates), luck.uniform(0, 1e5)) for name in voters}
+    preferred = luck.choice((None, candidates[0], candidates[-1]))
+    world = World(electorate, clocks, luck, build, preferred)
+    if luck.random() < 0.5:
+        world.network.weather = _weather(luck, electorate.lease_s)
+    world.late_s = luck.choice((0.0, 0.001, 0.01))
+    for name in voters:
+        world.at(luck.uniform(0, electorate.lease_s), lambda name=name: world.start(name))  # type: ignore[misc]
+    return world
+
+
+def _weather(luck: Luck, lease_s: float) -> Weather:
+    return Weather(
+        loss=luck.choice((0.0, 0.01, 0.1)),
+        double=luck.choice((0.0, 0.05)),
+        straggle=luck.choice((0.0, 0.01)),
+        straggle_s=2 * lease_s,
+        jitter_s=luck.choice((0.0001, 0.001, lease_s / 50)),
+    )
+
+
+def _chaos(world: World, last_s: float) -> None:
+    """Let faults happen, one and a half in a lease on average, alone and together."""
+    luck, lease_s = world.luck, world.electorate.lease_s
+    at_s = luck.uniform(0, 2.5 * lease_s)
+    while at_s < last_s:
+        world.run_until(at_s)
+        luck.choice(FAULTS)(world, lease_s * luck.choice((0.05, 0.3, 1.0, 1.3, 3.0)))
+        at_s += luck.expovariate(1.5 / lease_s)
+    world.run_until(last_s)
+
+
+def _settle(world: World) -> None:
+    """End what is under way, and leave none, one or some of the faults for good."""
+    luck = world.luck
+    # Let the faults that end by themselves do so; nothing new begins.
+    world.run_until(world.now_s + 3.0 * world.electorate.lease_s + 0.001)
+    world.network.weather = Weather(loss=luck.choice((0.0, 0.01)))
+    world.late_s = min(world.late_s, 0.001)
+    for name in world.electorate.candidates:
+        world.tell(name, Resumed())
+    kind = luck.random()
+    if kind < 0.4:
+        return
+    for name in world.electorate.voters:
+        fate = luck.random()
+        if fate < 0.1:
+            world.power_off(name)
+        elif fate < 0.2:
+            world.kill(name)
+        elif fate < 0.3:
+            world.freeze(name)
+        elif fate < 0.4 and name in world.electorate.candidates:
+            world.set_health(name, healthy=False)
+    if kind < 0.7:
+        return
+    share = luck.choice((0.1, 0.3))
+    world.network.cut.update(
+        pair for pair in permutations(world.machines, 2) if luck.random() < share
+    )
+
+
+def _could_hold(world: World) -> bool:
+    """Return whether a fit candidate and enough voters hear each other."""
+    there = [m.name for m in world.machines.values() if m.node is not None and not m.frozen]
+    return any(
+        world.machines[name].healthy
+        and world.electorate.is_enough(
+            [voter for voter in there if world.network.connected(name, voter)], name
+        )
+        for name in there
+        if name in world.electorate.candidates
+    )
+
+
+def _expect_holder(world: World, calm_s: float) -> float:
+    """Let time pass until somebody answers and is a running daemon's; return how long it took."""
+    lease_s = world.electorate.lease_s
+    # A kernel may answer for a daemon that is gone; what counts is what comes after that.
+    world.run_until(calm_s + bound_s(lease_s))
+    if world.holder() is None:
+        raise Deserted(world.story(f"nobody holds {bound_s(lease_s):.3f} s after the faults"))
+    gaps = [gap.to_s for gap in world.gaps if gap.to_s > calm_s]
+    return max(gaps, default=calm_s) - calm_s - lease_s
+
+
+def _expect_no_gap(world: World, from_s: float) -> None:
+    for gap in world.gaps:
+        if gap.to_s > from_s and gap.to_s - max(gap.from_s, from_s) > HANDOVER_S:
+            text = f"nobody held from {gap.from_s:.6f} to {gap.to_s:.6f}"
+            raise Deserted(world.story(text))
+    if world.gap_s() > HANDOVER_S:
+        raise Deserted(world.story(f"nobody has held for {world.gap_s():.3f} s"))
+
+
+__all__ = ["Deserted", "Outcome", "TwoHolders", "bound_s", "run"]

@@ -1,0 +1,259 @@
+"""The simulated farm: runs nodes against clocks, a network and kernels, and watches promise 1.
+
+True time is the simulator's; every node sees only its own clock. The safety check is made
+where it can break: whenever a kernel begins or goes on answering for the address, no other
+kernel may still do so.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stillup.heartbeat.core import Node, Settings
+from stillup.heartbeat.events import (
+    Changed,
+    DatagramReceived,
+    Effect,
+    Event,
+    HealthChanged,
+    Hold,
+    LetGo,
+    Send,
+    TimerFired,
+)
+from stillup.heartbeat.messages import Message
+from stillup.heartbeat.quorum import Electorate
+from stillup.heartbeat.simulator.luck import Luck
+from stillup.heartbeat.simulator.machine import Clock, Machine
+from stillup.heartbeat.simulator.network import Network
+
+Build: TypeAlias = Callable[[Settings, int, float, Callable[[], float]], Node]
+Step: TypeAlias = tuple[float, int, Callable[[], None]]
+
+INBOX = 500
+"""A socket's buffer: what arrives beyond it while the daemon is frozen is lost."""
+
+TRACE = 400
+
+
+class TwoHolders(Exception):
+    """Promise 1 is broken: two kernels answer for the address at one instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which nobody answered for the address."""
+
+    from_s: float
+    to_s: float
+
+
+class World:
+    """A farm in virtual time.
+
+    Args:
+        electorate: Who takes part.
+        clocks: Each server's clock.
+        luck: Decides everything that chance decides.
+        build: Makes a node; ``Node``, or one with a fault made on purpose.
+        preferred: The preferred candidate.
+    """
+
+    def __init__(
+        self,
+        electorate: Electorate,
+        clocks: dict[str, Clock],
+        luck: Luck,
+        build: Build = Node,
+        preferred: str | None = None,
+    ) -> None:
+        self.electorate = electorate
+        self.luck = luck
+        self.network = Network(luck)
+        self.machines = {name: Machine(name, clocks[name]) for name in electorate.voters}
+        self.now_s = 0.0
+        self.gaps: list[Gap] = []
+        self.late_s = 0.0
+        self.trace: deque[tuple[float, str, object]] = deque(maxlen=TRACE)
+        self.watch: Callable[[float, str, Effect], None] | None = None
+        self._build = build
+        self._preferred = preferred
+        self._steps: list[Step] = []
+        self.count = 0
+        self._covered_until_s = 0.0
+
+    # -- time ------------------------------------------------------------------------------
+
+    def at(self, true_s: float, do: Callable[[], None]) -> None:
+        """Do something at a true instant."""
+        self.count += 1
+        heapq.heappush(self._steps, (true_s, self.count, do))
+
+    def run_until(self, true_s: float) -> None:
+        """Let time pass up to and including this instant."""
+        steps = self._steps
+        while steps and steps[0][0] <= true_s:
+            self.now_s, _, do = heapq.heappop(steps)
+            do()
+        self.now_s = true_s
+
+    # -- machines --------------------------------------------------------------------------
+
+    def start(self, name: str) -> None:
+        """Start a server's daemon, and the machine if it has no power."""
+        machine = self.machines[name]
+        if machine.node is not None:
+            return
+        machine.powered = True
+        machine.life += 1
+        settings = Settings(name, self.electorate, self._preferred)
+        self._note(name, "starts")
+        now_s = machine.clock.read(self.now_s)
+        machine.node = self._build(settings, self.luck.getrandbits(64), now_s, self.luck.random)
+        self.tell(name, HealthChanged(machine.healthy, "as it was at the start"))
+
+    def kill(self, name: str) -> None:
+        """Kill a server's daemon; its kernel goes on answering until the lease is over."""
+        machine = self.machines[name]
+        self._note(name, "daemon killed")
+        machine.node = None
+        machine.frozen, machine.freeze_after, machine.timer_s = False, None, None
+        machine.inbox.clear()
+        machine.undone.clear()
+
+    def power_off(self, name: str) -> None:
+        """Pull a server's plug: daemon and kernel are gone."""
+        self.kill(name)
+        machine = self.machines[name]
+        machine.powered = False
+        self._enforce(machine, self.now_s)
+
+    def freeze(self, name: str, after: int | None = None) -> None:
+        """Stop a daemon, at once or in the middle of its next effects; the kernel goes on."""
+        machine = self.machines[name]
+        if machine.node is None or machine.frozen:
+            return
+        self._note(name, f"frozen, in the middle after {after}" if after else "frozen")
+        if after is None:
+            machine.frozen = True
+        else:
+            machine.freeze_after = after
+
+    def thaw(self, name: str) -> None:
+        """Let a stopped daemon go on: first what it was doing, then what waits for it."""
+        machine = self.machines[name]
+        machine.freeze_after = None
+        if machine.node is None or not machine.frozen:
+            return
+        self._note(name, "thawed")
+        machine.frozen = False
+        undone, machine.undone = machine.undone, []
+        self._carry_out(machine, undone)
+        inbox, machine.inbox = machine.inbox, []
+        for event in inbox:
+            self.tell(name, event)
+        self.tell(name, HealthChanged(machine.healthy, "as it is after the freeze"))
+
+    def set_health(self, name: str, *, healthy: bool) -> None:
+        """Let a server's HAProxy die or come back."""
+        self.machines[name].healthy = healthy
+        self.tell(name, HealthChanged(healthy, "haproxy answers" if healthy else "haproxy died"))
+
+    def tell(self, name: str, event: Event) -> None:
+        """Let something happen to a server's daemon, if it is there to notice."""
+        machine = self.machines[name]
+        node = machine.node
+        if node is None:
+            return
+        if machine.frozen:
+            if isinstance(event, DatagramReceived) and len(machine.inbox) < INBOX:
+                machine.inbox.append(event)
+            return
+        self.trace.append((self.now_s, name, event))
+        self._carry_out(machine, node.handle(event, machine.clock.read(self.now_s)))
+        self._set_timer(machine, node)
+
+    def holder(self) -> str | None:
+        """Return which kernel answers for the address now; None if none does."""
+        for machine in self.machines.values():
+            if machine.enforced_until_s > self.now_s:
+                return machine.name
+        return None
+
+    def gap_s(self) -> float:
+        """Return for how long nobody has answered for the address."""
+        return max(0.0, self.now_s - self._covered_until_s)
+
+    # -- what nodes want done --------------------------------------------------------------
+
+    def _carry_out(self, machine: Machine, effects: list[Effect]) -> None:
+        for number, effect in enumerate(effects):
+            if machine.freeze_after is not None and number >= machine.freeze_after:
+                machine.freeze_after, machine.frozen = None, True
+                machine.undone.extend(effects[number:])
+                return
+            if not isinstance(effect, Send):
+                self.trace.append((self.now_s, machine.name, effect))
+                if self.watch is not None:
+                    self.watch(self.now_s, machine.name, effect)
+            match effect:
+                case Send(to, message):
+                    self._send(machine.name, to, message)
+                case Hold(until_s):
+                    # A shell that comes too late finds that nothing is left.
+                    self._enforce(machine, max(machine.clock.true(until_s), self.now_s))
+                case LetGo():
+                    self._enforce(machine, self.now_s)
+                case Changed():
+                    pass
+
+    def _enforce(self, machine: Machine, until_s: float) -> None:
+        """Set until when a kernel answers, and check that it is the only one."""
+        now_s = self.now_s
+        was_s, machine.enforced_until_s = machine.enforced_until_s, until_s
+        if until_s <= now_s:
+            if was_s > now_s:
+                self._covered_until_s = now_s
+            return
+        for other in self.machines.values():
+            if other is not machine and other.enforced_until_s > now_s:
+                raise TwoHolders(self.story(f"{other.name} and {machine.name} both hold"))
+        if now_s > self._covered_until_s:
+            self.gaps.append(Gap(self._covered_until_s, now_s))
+        self._covered_until_s = until_s
+
+    def _send(self, sender: str, to: str, message: Message) -> None:
+        for delay_s in self.network.delays_s(sender, to):
+            event = DatagramReceived(sender, message)
+            self.at(self.now_s + delay_s, lambda event=event: self.tell(to, event))  # type: ignore[misc]
+
+    def _set_timer(self, machine: Machine, node: Node) -> None:
+        due_s = node.next_timer_s()
+        if due_s is None:
+            machine.timer_s = None
+            return
+        # A hair later, so that rounding does not make the node's clock show too little.
+        true_s = max(machine.clock.true(due_s), self.now_s) + 1e-7
+        if machine.timer_s == true_s:
+            return
+        machine.timer_s = true_s
+        life = machine.life
+        late_s = self.late_s * self.luck.random() if self.late_s else 0.0
+        self.at(true_s + late_s, lambda: self._fire(machine, life, true_s))
+
+    def _fire(self, machine: Machine, life: int, true_s: float) -> None:
+        if machine.life == life and machine.timer_s == true_s and not machine.frozen:
+            machine.timer_s = None
+            self.tell(machine.name, TimerFired())
+
+    # -- for people ------------------------------------------------------------------------
+
+    def _note(self, name: str, what: str) -> None:
+        self.trace.append((self.now_s, name, what))
+
+    def story(self, what: str) -> str:
+        """Return what happened last, a line each, oldest first."""
+        lines = [f"{at_s:10.6f} {name:6} {thing}" for at_s, name, thing in self.trace]
+        return "\n".join([*lines, f"{self.now_s:10.6f} {what}"])

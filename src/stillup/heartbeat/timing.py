@@ -1,0 +1,64 @@
+"""The protocol's durations, all derived from the lease."""
+
+from dataclasses import dataclass
+
+CLOCK_MARGIN = 0.02
+"""The share of a lease that its holder does not use.
+
+Each clock may run up to 1 % faster or slower than true time. The holder's 0.98 leases on the
+slowest clock (0.98 / 0.99 = 0.98990 true) end before a voter's full lease on the fastest one
+(1 / 1.01 = 0.99010 true), so two clocks may even be 2 % apart.
+"""
+
+RENEWALS_PER_LEASE = 5
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Durations in seconds for one lease.
+
+    Args:
+        lease_s: How long a voter gives its vote for.
+    """
+
+    lease_s: float
+
+    @property
+    def hold_s(self) -> float:
+        """How long the holder trusts a lease, from when it began to ask."""
+        return self.lease_s * (1 - CLOCK_MARGIN)
+
+    @property
+    def renew_s(self) -> float:
+        """From one renewal to the next; also the longest wait between two tries."""
+        return self.lease_s / RENEWALS_PER_LEASE
+
+    @property
+    def retry_s(self) -> float:
+        """The first wait for an answer before it is asked for again."""
+        return min(max(self.lease_s / 50, 0.003), 0.02)
+
+    @property
+    def settle_s(self) -> float:
+        """How long after a vote should be free it is asked for: clocks and wires differ."""
+        return 0.001
+
+    @property
+    def hello_s(self) -> float:
+        """From one ``Hello`` to the next."""
+        return self.lease_s / 2
+
+    @property
+    def fresh_s(self) -> float:
+        """How long after it was last heard a candidate counts as there."""
+        return self.lease_s * 1.25
+
+    @property
+    def patience_s(self) -> float:
+        """How long nobody holds before a candidate that is not fit stands all the same."""
+        return self.lease_s * 2
+
+    @property
+    def doubt_s(self) -> float:
+        """How long a candidate that did not take what it was handed is not handed it again."""
+        return self.lease_s * 20
