@@ -1,0 +1,113 @@
+"""Single points of failure, in words: what stops when which server dies, and what would help.
+
+Also what the farm survives: how many servers may be lost before the virtual IP has no
+quorum left to be held by. A quorum is a majority of all servers, or all balancers.
+"""
+
+from dataclasses import dataclass
+
+from stillup.model.farm import Farm, Role
+from stillup.model.problems import joined
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """Something whose loss stops something for users."""
+
+    code: str
+    servers: tuple[str, ...]
+    """The servers whose loss, each alone, does it."""
+    text: str
+    """What stops, as a sentence."""
+    remedy: str
+    """What would help, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How the farm's servers vote for the holder of the virtual IP."""
+
+    voters: int
+    majority: int
+    balancers: int
+    text: str
+    """What may be lost and what then goes on, in words."""
+
+
+def single_points_of_failure(farm: Farm) -> tuple[Weakness, ...]:
+    """Return every single point of failure that the farm file alone can show."""
+    found = (_one_balancer(farm), _one_web(farm), _one_database(farm), _no_majority(farm))
+    return tuple(weakness for weakness in found if weakness is not None)
+
+
+def votes(farm: Farm) -> Votes:
+    """Return the counts of the vote and what they mean."""
+    voters, balancers = len(farm.servers), len(farm.having(Role.BALANCER))
+    majority = voters // 2 + 1
+    if balancers == 1:
+        only = farm.having(Role.BALANCER)[0].name
+        text = f"{only} holds the virtual IP alone, so it needs nobody's vote and nobody takes over"
+    else:
+        text = (
+            f"the virtual IP lives as long as {majority} of the {voters} servers do, one of them a "
+            f"balancer, and as long as all {balancers} balancers do, however few of the others are left"
+        )
+    return Votes(voters, majority, balancers, text)
+
+
+def _one_balancer(farm: Farm) -> Weakness | None:
+    balancers = farm.having(Role.BALANCER)
+    if len(balancers) > 1:
+        return None
+    name = balancers[0].name
+    return Weakness(
+        "one-balancer",
+        (name,),
+        f"when {name} dies nobody answers for the virtual IP, and the whole site is down until it is back",
+        'give a second server the role "balancer"',
+    )
+
+
+def _one_web(farm: Farm) -> Weakness | None:
+    servers = farm.having(Role.WEB)
+    if len(servers) > 1:
+        return None
+    name = servers[0].name
+    return Weakness(
+        "one-web",
+        (name,),
+        f"when {name} dies every page fails until it is back; the balancers answer 503",
+        'give a second server the role "web"',
+    )
+
+
+def _one_database(farm: Farm) -> Weakness | None:
+    servers = farm.having(Role.DATABASE)
+    if len(servers) > 1:
+        return None
+    name = servers[0].name
+    return Weakness(
+        "one-database",
+        (name,),
+        f"when {name} dies every page that needs the database fails until it is back, and what "
+        "its disk loses is lost",
+        "keep backups; this version runs one database server, a later one several",
+    )
+
+
+def _no_majority(farm: Farm) -> Weakness | None:
+    """Find the servers whose loss leaves balancers, but no quorum among what is left.
+
+    With three servers or more any one may go: what is left is a majority.
+    """
+    balancers = farm.having(Role.BALANCER)
+    if len(farm.servers) != 2 or len(balancers) != 2:
+        return None
+    names = [server.name for server in farm.servers]
+    return Weakness(
+        "two-voters",
+        tuple(names),
+        f"when {joined(names, 'or')} dies the other one cannot tell that from a cut between them, "
+        "so it does not take the virtual IP, and the site is down",
+        "add a third server; any role will do, as every server votes",
+    )
