@@ -8,8 +8,8 @@ The order in which a server takes a bundle over:
 packages, users, directories, sysctls; then all files and links are written beside, every
 ``Check`` runs on a view of the file system in which they are already in place, they are
 swapped in atomically, ``Command`` s run, units are enabled, reloaded, restarted or started as
-``Unit.reload_on`` and ``Unit.restart_on`` say, and every ``Health`` is awaited. When a check
-or a health does not pass, what was there before is put back.
+``Unit.reload_on`` and ``Unit.restart_on`` say, the ``Command`` s that need a unit run, and every
+``Health`` is awaited. When one of these does not pass, what was there before is put back.
 """
 
 from dataclasses import dataclass, field
@@ -75,13 +75,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A guarded command: runs ``argv`` unless ``unless`` exits 0. Secrets go by ``stdin`` only."""
+    """A guarded command: runs ``argv`` unless ``unless`` exits 0. Secrets go by ``stdin`` only.
+
+    It runs before the units are started, reloaded or restarted; one that ``needs`` a unit (the
+    database, to make a user in it) runs after all of them.
+    """
 
     name: str
     argv: tuple[str, ...]
     unless: tuple[str, ...]
     stdin: str = field(default="", repr=False)
     unless_stdin: str = field(default="", repr=False)
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

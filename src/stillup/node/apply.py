@@ -1,0 +1,307 @@
+"""Make a server have what its bundle says, or leave it as it was.
+
+The order is the bundle's (see ``stillup.node.bundle``). What makes it safe to be interrupted
+at any instant: the journal is on disk before anything is touched (``journal``), each path
+changes by one rename and what was there stays beside it (``disk``), and the change is complete
+when the manifest is renamed into place. Whatever fails in between is taken back (``takeback``).
+"""
+
+import errno
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stillup.errors import ChangeRefused, ChangeTakenBack, ServerFailed
+from stillup.node import moves as paths
+from stillup.node.accounts import make_account, put_right
+from stillup.node.bundle import Bundle, Command
+from stillup.node.check import concerns, run_check, wait_for
+from stillup.node.codec import fingerprint
+from stillup.node.compare import (
+    Change,
+    Known,
+    Touched,
+    differences,
+    needs_daemon_reload,
+    touched_paths,
+    unit_action,
+    wanted_stamp,
+)
+from stillup.node.journal import Journal, UnitBefore, merged, remove_journal, write_journal
+from stillup.node.manifest import Manifest, write_manifest
+from stillup.node.observe import is_satisfied, observe
+from stillup.node.observed import Observed, SeenUnit
+from stillup.node.packages import install, remove_left_policy
+from stillup.node.recover import clean, make_own_folders, recover
+from stillup.node.said import first_lines, secret_words
+from stillup.node.sysctls import write_sysctl
+from stillup.node.takeback import take_back
+from stillup.node.units import act, ask, show
+from stillup.node.world import World, at
+
+COMMAND_S = 300.0
+
+Report = Callable[[str, str], None]
+"""Called with a step's word and what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One apply."""
+
+    world: World
+    bundle: Bundle
+    known: Known
+    observed: Observed
+    changes: tuple[Change, ...]
+    report: Report
+    secrets: frozenset[str]
+
+    @property
+    def moves(self) -> tuple[paths.Move, ...]:
+        """The paths under change."""
+        return paths.moves_of(self.bundle, self.changes)
+
+    @property
+    def touched(self) -> Touched:
+        """What units and checks have to take notice of."""
+        return touched_paths(self.changes, self.known)
+
+
+def apply(world: World, bundle: Bundle, *, overwrite: bool, report: Report) -> tuple[Change, ...]:
+    """Apply ``bundle`` and return what was changed; the caller holds the lock.
+
+    Raises:
+        ChangeRefused: If somebody's hand-made work would be lost, or a folder is in the way.
+        ServerFailed: If it could not begin (no package, no disk), nothing but packages changed;
+            or if what was there before could not be put back.
+        ChangeTakenBack: If a check, a command, a unit or a health failed; all is as before.
+    """
+    make_own_folders(world)
+    remove_left_policy(world)
+    work = _look(world, bundle, recover(world), report)
+    _refuse(work, overwrite=overwrite)
+    packages = tuple(change for change in work.changes if change.kind == "package")
+    if packages:
+        work = _with_packages(work, [change.name for change in packages], overwrite=overwrite)
+    if not work.changes and work.known.journal is None:
+        _refresh_manifest(work)
+        return ()
+    _carry_out(work)
+    return (*packages, *work.changes)
+
+
+def _look(world: World, bundle: Bundle, known: Known, report: Report) -> Work:
+    observed = observe(world, bundle, known)
+    changes = differences(bundle, observed, known)
+    return Work(world, bundle, known, observed, changes, report, secret_words(bundle))
+
+
+def _refuse(work: Work, *, overwrite: bool) -> None:
+    by_hand = [change.name for change in work.changes if change.by_hand]
+    if by_hand and not overwrite:
+        raise ChangeRefused(
+            f"changed by hand: {', '.join(by_hand)}; look at the difference, and apply with "
+            "--overwrite to replace it (a copy is kept on the server)"
+        )
+    for change in work.changes:
+        if change.kind == "directory" and change.by_hand:
+            raise ChangeRefused(f"{change.name} is not a folder on this server; move it away")
+    paths.require_movable(work.moves, work.observed)
+
+
+def _with_packages(work: Work, names: list[str], *, overwrite: bool) -> Work:
+    """Install packages, then look again: they bring files, users and units of their own."""
+    world, known = work.world, work.known
+    fresh = tuple(path for path, seen in work.observed.paths.items() if seen is None)
+    journal = merged(known.journal, Journal(secrets.token_hex(8), fresh=fresh))
+    write_journal(world, journal)
+    try:
+        work.report("packages", " ".join(names))
+        install(world, names)
+        again = _look(world, work.bundle, Known(known.manifest, journal), work.report)
+        _refuse(again, overwrite=overwrite)
+    except Exception:
+        if known.journal is None:
+            remove_journal(world)
+        raise
+    return again
+
+
+def _carry_out(work: Work) -> None:
+    """Do everything that is not packages, and take it back if any of it fails."""
+    mine = _journal(work)
+    journal = merged(work.known.journal, mine)
+    write_journal(work.world, journal)
+    try:
+        _prepare(work, mine)
+        _forward(work, journal)
+        _complete(work, journal)
+    except (ServerFailed, OSError) as error:
+        reason = sentence(error)
+        _back(work, journal, reason)
+        raise ChangeTakenBack(f"{reason}; what was there before is back") from error
+    except Exception:
+        _back(work, journal, "a fault of stillup itself")
+        raise
+    clean(work.world, journal)
+
+
+def _back(work: Work, journal: Journal, reason: str) -> None:
+    work.report("back", reason)
+    earlier = work.known.journal
+    pending = frozenset(earlier.planned) if earlier else frozenset[str]()
+    try:
+        take_back(work.world, work.bundle, journal, pending)
+    except (ServerFailed, OSError) as error:
+        raise ServerFailed(
+            f"{reason}; and what was there before could not all be put back: {sentence(error)}; "
+            "apply again when that is mended"
+        ) from error
+
+
+def sentence(error: Exception) -> str:
+    """Return a failure as words; of the operating system's own with the place."""
+    if not isinstance(error, OSError):
+        return str(error)
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"the disk is full{place}"
+    return f"{error.strerror}{place}"
+
+
+def _journal(work: Work) -> Journal:
+    """Return all that is needed to carry this change on, or to take it back."""
+    observed, world = work.observed, work.world
+    names = [*(unit.name for unit in work.bundle.units), *work.known.units()]
+    units = {name: observed.units.get(name, SeenUnit()) for name in names}
+    folders = [item.name for item in work.changes if item.kind == "directory"]
+    made = paths.missing_folders(
+        world, [*folders, *(move.path for move in work.moves if move.item is not None)]
+    )
+    sysctls = {item.name for item in work.changes if item.kind == "sysctl"}
+    return Journal(
+        key=secrets.token_hex(8),
+        planned={move.path: (wanted_stamp(move.item),) if move.item else () for move in work.moves},
+        existed={move.path: observed.paths.get(move.path) is not None for move in work.moves},
+        units={name: UnitBefore(unit.is_active, unit.is_enabled) for name, unit in units.items()},
+        sysctls={key: value for key, value in observed.sysctls.items() if value and key in sysctls},
+        directories={path: paths.folder_before(world, path) for path in [*made, *folders]},
+    )
+
+
+def _forward(work: Work, journal: Journal) -> None:
+    world, moves, touched = work.world, work.moves, work.touched
+    work.report("files", f"{len(moves)} to change")
+    paths.stage(world, moves)
+    paths.keep(world, journal, work.known.journal)
+    paths.keep_by_hand(world, moves, work.observed)
+    _check(work, touched)
+    _stop_unwanted(work)
+    paths.swap(world, moves)
+    if needs_daemon_reload(work.observed, touched):
+        act(world, "daemon-reload", "systemd", work.secrets)
+    _run_commands(work, [item for item in work.bundle.commands if not item.needs])
+    _bring_up(work, touched)
+    _run_commands(work, [item for item in work.bundle.commands if item.needs])
+    for health in work.bundle.healths:
+        work.report("health", health.name)
+        ran = wait_for(world, health)
+        if ran.code:
+            why = first_lines(ran, work.secrets)
+            raise ServerFailed(f"{health.name} did not come to health: {why}")
+
+
+def _prepare(work: Work, mine: Journal) -> None:
+    """Users, folders and kernel settings."""
+    world = work.world
+    wrong = {(change.kind, change.name): change.action for change in work.changes}
+    for user in work.bundle.users:
+        if ("user", user.name) in wrong:
+            work.report("user", user.name)
+            (make_account if wrong["user", user.name] == "add" else put_right)(world, user)
+    for path, before in mine.directories.items():
+        if before is None:
+            at(world, path).mkdir(mode=0o755, exist_ok=True)
+    for directory in work.bundle.directories:
+        if ("directory", directory.path) in wrong:
+            paths.set_folder(world, directory)
+    originals, wanted = work.known.sysctls(), dict(work.bundle.sysctls)
+    for change in work.changes:
+        if change.kind == "sysctl":
+            write_sysctl(
+                world, change.name, wanted.get(change.name, originals.get(change.name, ""))
+            )
+
+
+def _check(work: Work, touched: Touched) -> None:
+    moves = {move.path: move.item is not None for move in work.moves}
+    for check in work.bundle.checks:
+        if concerns(check, touched):
+            work.report("check", check.name)
+            ran = run_check(work.world, check, moves)
+            if ran.code:
+                why = first_lines(ran, work.secrets)
+                raise ServerFailed(f"{check.name} refuses the new configuration: {why}")
+
+
+def _stop_unwanted(work: Work) -> None:
+    """Stop what is no longer wanted while its unit file is still there to say how."""
+    for change in work.changes:
+        if change.kind == "unit" and change.action == "remove":
+            work.report("stop", change.name)
+            act(work.world, "stop", change.name, work.secrets)
+            act(work.world, "disable", change.name, work.secrets)
+
+
+def _run_commands(work: Work, commands: list[Command]) -> None:
+    for command in commands:
+        if is_satisfied(work.world, command):
+            continue
+        work.report("command", command.name)
+        ran = work.world.run(command.argv, stdin=command.stdin.encode(), within_s=COMMAND_S)
+        if ran.code:
+            raise ServerFailed(f"{command.name} failed: {first_lines(ran, work.secrets)}")
+
+
+def _bring_up(work: Work, touched: Touched) -> None:
+    """Enable, disable, start, stop, reload and restart, in the bundle's order."""
+    world = work.world
+    seen = show(world, [unit.name for unit in work.bundle.units])
+    for unit in work.bundle.units:
+        now = seen[unit.name]
+        if unit.enabled and not now.starts_at_boot:
+            act(world, "enable", unit.name, work.secrets)
+        elif not unit.enabled and now.is_enabled:
+            act(world, "disable", unit.name, work.secrets)
+        action = unit_action(unit, now, touched)
+        if action:
+            work.report(action, unit.name)
+            if now.active == "failed":
+                ask(world, "reset-failed", unit.name)
+            act(world, action, unit.name, work.secrets)
+
+
+def _complete(work: Work, journal: Journal) -> None:
+    """Write the manifest: by its rename the change is complete."""
+    write_manifest(work.world, _manifest(work, journal.key))
+
+
+def _refresh_manifest(work: Work) -> None:
+    """Take note of a bundle that needed no change, if it is not the one we know."""
+    manifest = work.known.manifest
+    if manifest is None or manifest.bundle != fingerprint(work.bundle):
+        write_manifest(work.world, _manifest(work, manifest.completes if manifest else ""))
+
+
+def _manifest(work: Work, completes: str) -> Manifest:
+    originals = work.known.sysctls()
+    found = {key: value for key, value in work.observed.sysctls.items() if value is not None}
+    return Manifest(
+        at=work.world.wall_s(),
+        bundle=fingerprint(work.bundle),
+        completes=completes,
+        paths=paths.wanted_stamps(work.bundle),
+        units=tuple(unit.name for unit in work.bundle.units),
+        sysctls={key: {**found, **originals}.get(key, "") for key, _ in work.bundle.sysctls},
+    )

@@ -1,0 +1,232 @@
+"""A session: requests on standard input, answers on standard output, one JSON object a line.
+
+Request: ``{"op": str, "id": int, ...arguments}``. Answers: any number of ``{"id", "event":
+{"step": str, "detail": str}}``, then one ``{"id", "result": {...}}`` or ``{"id", "error":
+{"code": str, "message": str}}``; ``code`` is that of a class in ``stillup.errors``. One
+operation at a time. When the controller goes away in the middle, the operation is finished
+(or taken back) all the same, then the session ends and the lock is free.
+
+A *change* is ``{"kind", "name", "action", "diff": str|null, "by_hand": bool}`` with
+
+    kind       actions
+    package    add
+    user       add, change
+    directory  add, change
+    sysctl     add, change, remove (back to what it was before we set it)
+    file       add, change, remove
+    link       add, change, remove
+    absent     remove
+    command    run
+    unit       enable, disable, start, stop, remove (stopped and disabled: no longer wanted)
+    reaction   reload, restart (because of a changed path; "systemd" reload: daemon-reload)
+
+and ``diff`` a unified difference for files, a short ``old -> new`` for others, "secret
+changed" for secrets.
+
+Operations:
+
+    facts            {"address"?: str}  the server's LAN address
+                     -> {"debian": 12|13, "php", "interface", "python"}
+    lock             {"owner": str} -> {}; held until ``unlock`` or the session's end
+    unlock           {} -> {}
+    compare          {"bundle"} -> {"changes": [change], "unfinished": bool, "first": bool}
+    apply            {"bundle", "overwrite"?: bool} -> {"changed": [change], "seconds": float}
+                     takes the lock for itself when the session has not
+    state            {} -> see ``stillup.node.state``
+    drain            {"server": str, "drain": bool} -> {"sessions": int}
+                     at this balancer's HAProxy; ask again until 0
+    vip              {"action": "yield"|"resume", "seconds"?: int} -> the daemon's answer
+    release.begin    {"release": str, "sha256": hex, "size": bytes} -> {"have": bool}
+    release.data     {"data": base64} -> {"received": bytes so far}
+    release.end      {} -> {"release": str}; checked, unpacked, in place, not yet current
+    release.switch   {"release": str} -> {"current", "previous": str|null, "opcache": str}
+    release.list     {} -> {"current": str|null, "previous": str|null, "releases": [str]}
+    release.back     {} -> as release.switch
+"""
+
+import contextlib
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import IO
+
+from stillup.errors import InputRefused, ServerFailed, StillupError
+from stillup.node.apply import apply, sentence
+from stillup.node.bundle import Bundle
+from stillup.node.codec import decode
+from stillup.node.compare import as_json, differences
+from stillup.node.facts import as_json as facts_json
+from stillup.node.facts import facts
+from stillup.node.lock import Lock
+from stillup.node.message import Json, JsonObject
+from stillup.node.observe import observe
+from stillup.node.recover import known
+from stillup.node.world import World
+
+LINE_LIMIT = 64 * 1024 * 1024
+"""The longest request, in bytes: a bundle is some 100 kB, a piece of a release 1 MB."""
+
+Operation = Callable[["Session", JsonObject], JsonObject]
+
+
+class Session:
+    """One controller's session with this server."""
+
+    def __init__(self, world: World, given: IO[bytes], told: IO[bytes]) -> None:
+        self.world = world
+        self.lock = Lock(world)
+        self._given = given
+        self._told = told
+        self._deaf = False
+        self._busy = False
+        self._ending = False
+        self._current: Json = None
+
+    def serve(self) -> None:
+        """Answer requests until the controller goes away."""
+        while line := self._given.readline(LINE_LIMIT):
+            self._busy = True
+            self._answer(line)
+            self._busy = False
+            if self._deaf or self._ending:
+                break
+        self.lock.free()
+
+    def end(self) -> None:
+        """End when the operation under way is done; at once when there is none."""
+        self._ending = True
+        if not self._busy:
+            self.lock.free()
+            raise SystemExit(0)
+
+    def event(self, step: str, detail: str) -> None:
+        """Tell the controller how far the operation is."""
+        self._tell({"id": self._current, "event": {"step": step, "detail": detail}})
+
+    def _answer(self, line: bytes) -> None:
+        self._current = None
+        try:
+            request = _request(line)
+            self._current = request.get("id")
+            result = _operation(request)(self, request)
+        except StillupError as error:
+            self._fail(error.code, str(error))
+        except OSError as error:
+            self._fail(ServerFailed.code, sentence(error))
+        except Exception as error:  # noqa: BLE001 (the top of the task: a bug ends one request)
+            # Where, not what: the text of an unforeseen error may hold a secret.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {frame.filename}:{frame.lineno}"
+            self._fail(ServerFailed.code, f"a fault of stillup itself: {where}")
+        else:
+            self._tell({"id": self._current, "result": result})
+
+    def _fail(self, code: str, message: str) -> None:
+        self._tell({"id": self._current, "error": {"code": code, "message": message}})
+
+    def _tell(self, answer: JsonObject) -> None:
+        """Send one line; when nobody listens any more, go on in silence."""
+        if self._deaf:
+            return
+        try:
+            self._told.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+            self._told.flush()
+        except OSError:
+            self._deaf = True
+
+
+def _request(line: bytes) -> JsonObject:
+    with contextlib.suppress(ValueError):
+        request = json.loads(line)
+        if isinstance(request, dict):
+            return request
+    raise InputRefused("a request is one JSON object a line")
+
+
+def _operation(request: Mapping[str, Json]) -> Operation:
+    operation = OPERATIONS.get(str(request.get("op")))
+    if operation is None:
+        raise InputRefused(f"there is no operation {request.get('op')!r}")
+    return operation
+
+
+def text(request: Mapping[str, Json], name: str) -> str:
+    """Return an argument that must be a string."""
+    value = request.get(name)
+    if not isinstance(value, str):
+        raise InputRefused(f"{request.get('op')}: {name} must be a string")
+    return value
+
+
+def number(request: Mapping[str, Json], name: str) -> int:
+    """Return an argument that must be a whole number."""
+    value = request.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InputRefused(f"{request.get('op')}: {name} must be a whole number")
+    return value
+
+
+def _facts(session: Session, request: JsonObject) -> JsonObject:
+    address = text(request, "address") if "address" in request else None
+    return facts_json(facts(session.world, address))
+
+
+def _lock(session: Session, request: JsonObject) -> JsonObject:
+    session.lock.take(text(request, "owner"))
+    return {}
+
+
+def _unlock(session: Session, _request: JsonObject) -> JsonObject:
+    session.lock.free()
+    return {}
+
+
+def _bundle(request: JsonObject) -> Bundle:
+    return decode(request.get("bundle"))
+
+
+def _compare(session: Session, request: JsonObject) -> JsonObject:
+    bundle, earlier = _bundle(request), known(session.world)
+    changes = differences(bundle, observe(session.world, bundle, earlier), earlier)
+    return {
+        "changes": [as_json(change) for change in changes],
+        "unfinished": earlier.journal is not None,
+        "first": earlier.manifest is None,
+    }
+
+
+def _apply(session: Session, request: JsonObject) -> JsonObject:
+    bundle, began = _bundle(request), session.world.now_s()
+    overwrite = bool(request.get("overwrite", False))
+    held = session.lock.held
+    session.lock.take(f"an apply of the farm {bundle.farm}")
+    try:
+        changed = apply(session.world, bundle, overwrite=overwrite, report=session.event)
+    finally:
+        if not held:
+            session.lock.free()
+    seconds = round(session.world.now_s() - began, 3)
+    return {"changed": [as_json(change) for change in changed], "seconds": seconds}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "facts": _facts,
+    "lock": _lock,
+    "unlock": _unlock,
+    "compare": _compare,
+    "apply": _apply,
+}
+
+
+def main() -> None:
+    """Serve the controller on standard input and output."""
+    from stillup.node.machine import Machine
+
+    session = Session(Machine(), sys.stdin.buffer, sys.stdout.buffer)
+    # A broken line or a closed terminal must not end a change in the middle. Handled, not
+    # ignored: what is ignored stays ignored in every program that is started.
+    for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda _number, _frame: session.end())
+    session.serve()

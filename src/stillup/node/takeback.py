@@ -1,0 +1,79 @@
+"""Take a change back: files, units, kernel settings and folders as they were before it began."""
+
+import contextlib
+
+from stillup.node import moves as paths
+from stillup.node.bundle import Bundle, Unit
+from stillup.node.compare import UNIT_FOLDERS, Touched, unit_action
+from stillup.node.journal import Journal, remove_journal
+from stillup.node.observed import SeenUnit
+from stillup.node.sysctls import read_sysctl, write_sysctl
+from stillup.node.units import act, ask, show
+from stillup.node.world import World, at
+
+
+def take_back(world: World, bundle: Bundle, journal: Journal, pending: frozenset[str]) -> None:
+    """Put back what was there before, and have the units notice.
+
+    Args:
+        world: The server.
+        bundle: The bundle that failed; it says which paths its units depend on.
+        journal: What was there before.
+        pending: Paths that an earlier, interrupted change may have put in place; their units
+            may run with them.
+
+    Raises:
+        ServerFailed: If a unit does not come back; the journal stays, all else is back.
+        OSError: If the disk does not take it.
+    """
+    _stop_new(world, journal)
+    changed = paths.put_back(world, journal.existed)
+    for key, value in journal.sysctls.items():
+        if read_sysctl(world, key) != value:
+            write_sysctl(world, key, value)
+    _folders_back(world, journal)
+    touched = Touched(changed | pending, everything=journal.damaged)
+    if touched.hits(UNIT_FOLDERS):
+        act(world, "daemon-reload", "systemd")
+    _units_back(world, bundle, journal, touched)
+    remove_journal(world)
+
+
+def _stop_new(world: World, journal: Journal) -> None:
+    """Stop and disable what did not run before, while its unit file is there to say how."""
+    now = show(world, journal.units)
+    for name, before in journal.units.items():
+        if now[name].is_enabled and not before.enabled:
+            ask(world, "disable", name)
+        if not before.active and now[name].active != "inactive":
+            ask(world, "stop", name)
+            ask(world, "reset-failed", name)
+
+
+def _folders_back(world: World, journal: Journal) -> None:
+    for path, before in reversed(tuple(journal.directories.items())):
+        if before is not None:
+            paths.set_folder_to(world, path, before)
+            continue
+        # Not empty: somebody else uses it by now.
+        with contextlib.suppress(OSError):
+            at(world, path).rmdir()
+
+
+def _units_back(world: World, bundle: Bundle, journal: Journal, touched: Touched) -> None:
+    units = {unit.name: unit for unit in bundle.units}
+    now = show(world, journal.units)
+    for name, before in journal.units.items():
+        if before.enabled and not now[name].is_enabled:
+            act(world, "enable", name)
+        if before.active:
+            _run_again(world, units.get(name, Unit(name)), now[name], touched)
+
+
+def _run_again(world: World, unit: Unit, seen: SeenUnit, touched: Touched) -> None:
+    wanted = Unit(unit.name, reload_on=unit.reload_on, restart_on=unit.restart_on)
+    action = unit_action(wanted, seen, touched)
+    if action:
+        if seen.active == "failed":
+            ask(world, "reset-failed", unit.name)
+        act(world, action, unit.name)
