@@ -46,6 +46,7 @@ Operations:
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import traceback
@@ -53,6 +54,7 @@ from collections.abc import Callable, Mapping
 from typing import IO
 
 from stillup.errors import InputRefused, ServerFailed, StillupError
+from stillup.node import daemon, haproxy, release
 from stillup.node.apply import apply, sentence
 from stillup.node.bundle import Bundle
 from stillup.node.codec import decode
@@ -63,10 +65,14 @@ from stillup.node.lock import Lock
 from stillup.node.message import Json, JsonObject
 from stillup.node.observe import observe
 from stillup.node.recover import known
+from stillup.node.state import state
 from stillup.node.world import World
 
 LINE_LIMIT = 64 * 1024 * 1024
 """The longest request, in bytes: a bundle is some 100 kB, a piece of a release 1 MB."""
+
+YIELD_S = 30
+"""For how long a balancer that let the virtual IP go does not stand for it again."""
 
 Operation = Callable[["Session", JsonObject], JsonObject]
 
@@ -77,6 +83,7 @@ class Session:
     def __init__(self, world: World, given: IO[bytes], told: IO[bytes]) -> None:
         self.world = world
         self.lock = Lock(world)
+        self.upload: release.Upload | None = None
         self._given = given
         self._told = told
         self._deaf = False
@@ -92,13 +99,23 @@ class Session:
             self._busy = False
             if self._deaf or self._ending:
                 break
+        self._leave()
+
+    def drop_upload(self) -> None:
+        """Forget a release that was begun and not ended."""
+        if self.upload is not None:
+            release.drop(self.upload)
+            self.upload = None
+
+    def _leave(self) -> None:
+        self.drop_upload()
         self.lock.free()
 
     def end(self) -> None:
         """End when the operation under way is done; at once when there is none."""
         self._ending = True
         if not self._busy:
-            self.lock.free()
+            self._leave()
             raise SystemExit(0)
 
     def event(self, step: str, detail: str) -> None:
@@ -211,12 +228,79 @@ def _apply(session: Session, request: JsonObject) -> JsonObject:
     return {"changed": [as_json(change) for change in changed], "seconds": seconds}
 
 
+def _state(session: Session, _request: JsonObject) -> JsonObject:
+    return state(session.world)
+
+
+def _drain(session: Session, request: JsonObject) -> JsonObject:
+    wanted = request.get("drain")
+    if not isinstance(wanted, bool):
+        raise InputRefused("drain: drain must be true or false")
+    return {"sessions": haproxy.drain(session.world, text(request, "server"), drain=wanted)}
+
+
+def _vip(session: Session, request: JsonObject) -> JsonObject:
+    match text(request, "action"):
+        case "yield":
+            seconds = number(request, "seconds") if "seconds" in request else YIELD_S
+            return daemon.ask(session.world, {"op": "yield", "seconds": seconds})
+        case "resume":
+            return daemon.ask(session.world, {"op": "resume"})
+        case other:
+            raise InputRefused(f"vip: there is no action {other!r}")
+
+
+def _release_begin(session: Session, request: JsonObject) -> JsonObject:
+    session.drop_upload()
+    name, digest = text(request, "release"), text(request, "sha256")
+    session.upload = release.begin(session.world, name, digest, number(request, "size"))
+    return {"have": session.upload is None}
+
+
+def _release_data(session: Session, request: JsonObject) -> JsonObject:
+    return {"received": release.receive(_upload(session), text(request, "data"))}
+
+
+def _release_end(session: Session, _request: JsonObject) -> JsonObject:
+    upload = _upload(session)
+    session.upload = None
+    release.end(session.world, upload)
+    return {"release": upload.name}
+
+
+def _upload(session: Session) -> release.Upload:
+    if session.upload is None:
+        raise InputRefused("release.begin comes first")
+    return session.upload
+
+
+def _release_switch(session: Session, request: JsonObject) -> JsonObject:
+    return release.switch(session.world, text(request, "release"))
+
+
+def _release_back(session: Session, _request: JsonObject) -> JsonObject:
+    return release.back(session.world)
+
+
+def _release_list(session: Session, _request: JsonObject) -> JsonObject:
+    return release.listing(session.world)
+
+
 OPERATIONS: dict[str, Operation] = {
     "facts": _facts,
     "lock": _lock,
     "unlock": _unlock,
     "compare": _compare,
     "apply": _apply,
+    "state": _state,
+    "drain": _drain,
+    "vip": _vip,
+    "release.begin": _release_begin,
+    "release.data": _release_data,
+    "release.end": _release_end,
+    "release.switch": _release_switch,
+    "release.list": _release_list,
+    "release.back": _release_back,
 }
 
 
@@ -224,6 +308,7 @@ def main() -> None:
     """Serve the controller on standard input and output."""
     from stillup.node.machine import Machine
 
+    os.umask(0o022)
     session = Session(Machine(), sys.stdin.buffer, sys.stdout.buffer)
     # A broken line or a closed terminal must not end a change in the middle. Handled, not
     # ignored: what is ignored stays ignored in every program that is started.

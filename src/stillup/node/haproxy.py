@@ -1,0 +1,131 @@
+"""Speak to this server's HAProxy through its runtime API (management guide, section 9.3).
+
+A drain outlives a reload, a restart and a power loss: after each one the servers' state is
+saved to where HAProxy's configuration loads it from (``server-state-file``), and the unit saves
+it again whenever HAProxy is reloaded or stopped.
+"""
+
+import csv
+import socket
+from dataclasses import dataclass
+
+from stillup.errors import ServerFailed
+from stillup.node.disk import write_whole
+from stillup.node.message import JsonObject
+from stillup.node.world import World, at
+
+SOCKET = "/run/haproxy/admin.sock"
+STATE_FILE = "/var/lib/haproxy/server-state"
+BACKEND = "site"
+ANSWER_S = 3.0
+DRAINED = 0x08
+"""SRV_ADMF_FDRAIN: drained by an administrator (management guide, "show servers state")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server of a backend, as HAProxy sees it."""
+
+    backend: str
+    server: str
+    status: str
+    weight: int
+    drain: bool
+    check: str
+    sessions: int
+    since_s: int
+
+
+def ask(world: World, command: str) -> str:
+    """Send one command and return the whole answer.
+
+    Raises:
+        ServerFailed: If nobody answers at the socket.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.settimeout(ANSWER_S)
+            line.connect(str(at(world, SOCKET)))
+            line.sendall(command.encode() + b"\n")
+            return b"".join(iter(lambda: line.recv(65536), b"")).decode(errors="replace")
+    except OSError as error:
+        raise ServerFailed(
+            f"HAProxy does not answer at {SOCKET}: {error.strerror or 'no answer in time'}"
+        ) from error
+
+
+def targets(world: World) -> tuple[Target, ...]:
+    """Return every server of every backend."""
+    drained = _drained(ask(world, "show servers state"))
+    text = ask(world, "show stat -1 4 -1").removeprefix("# ")
+    return tuple(
+        Target(
+            backend=row["pxname"],
+            server=row["svname"],
+            status=row["status"],
+            weight=int(row["weight"] or 0),
+            drain=(row["pxname"], row["svname"]) in drained,
+            check=" ".join(filter(None, [row["check_status"], row["last_chk"]])),
+            sessions=int(row["scur"] or 0),
+            since_s=int(row["lastchg"] or 0),
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
+
+
+def as_json(target: Target) -> JsonObject:
+    """Return a target as the session tells it."""
+    return {
+        "backend": target.backend,
+        "server": target.server,
+        "status": target.status,
+        "weight": target.weight,
+        "drain": target.drain,
+        "check": target.check,
+        "sessions": target.sessions,
+        "since_s": target.since_s,
+    }
+
+
+def drain(world: World, server: str, *, drain: bool) -> int:
+    """Send no new users to ``server``, or send them again; return its open sessions.
+
+    Asking again changes nothing, so that the caller may ask until the answer is 0.
+
+    Raises:
+        ServerFailed: If HAProxy does not know the server, or does not answer.
+    """
+    target = _target(world, server)
+    if target.drain != drain:
+        word = "drain" if drain else "ready"
+        answer = ask(world, f"set server {BACKEND}/{server} state {word}").strip()
+        if answer:
+            raise ServerFailed(f"HAProxy did not {word} {server}: {answer}")
+    save_state(world)
+    return _target(world, server).sessions
+
+
+def save_state(world: World) -> None:
+    """Save the servers' state to where HAProxy loads it from when it starts."""
+    place = at(world, STATE_FILE)
+    place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    write_whole(place, ask(world, "show servers state").encode(), 0o644)
+
+
+def _target(world: World, server: str) -> Target:
+    for target in targets(world):
+        if (target.backend, target.server) == (BACKEND, server):
+            return target
+    raise ServerFailed(f"HAProxy has no server {server} in its backend {BACKEND}")
+
+
+def _drained(text: str) -> frozenset[tuple[str, str]]:
+    """Return the drained servers from "show servers state": a version, a header, rows."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    header = next((line[2:].split() for line in lines if line.startswith("# ")), [])
+    rows = [dict(zip(header, line.split(), strict=False)) for line in lines]
+    return frozenset(
+        (row["be_name"], row["srv_name"])
+        for row in rows
+        if row.get("srv_admin_state", "").isdigit() and int(row["srv_admin_state"]) & DRAINED
+    )

@@ -1,0 +1,100 @@
+"""How this server stands, for ``stillup status``: quick, and without changing anything.
+
+units       {name: systemd's ActiveState} of the units we manage
+load        load average over one minute
+disk_free, disk_size   bytes of the file system of /var, free to root
+uptime_s    seconds since the server started
+heartbeat   the daemon's status, as it tells it; null if there is none
+haproxy     [{"backend","server","status","weight","drain","check","sessions","since_s"}];
+            null if none answers
+database    {"up": bool, "uptime_s": int, "connections": int} or {"up": false, "reason"};
+            null where none is managed
+release     the current release of the site; null if there is none
+manifest    {"at": seconds since 1970, "bundle": sha256}; null if nothing was ever applied
+unfinished  an apply was interrupted
+clock       seconds since 1970
+"""
+
+import os
+
+from stillup.errors import ServerFailed
+from stillup.node import daemon, haproxy, release
+from stillup.node.compare import Known
+from stillup.node.disk import read_regular
+from stillup.node.message import Json, JsonObject
+from stillup.node.recover import known
+from stillup.node.said import first_lines
+from stillup.node.units import show
+from stillup.node.world import World, at
+
+DATABASE_UNIT = "mariadb.service"
+DATABASE_S = 3.0
+ASKED = (
+    "SELECT VARIABLE_NAME, VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS "
+    "WHERE VARIABLE_NAME IN ('UPTIME', 'THREADS_CONNECTED')"
+)
+
+
+def state(world: World) -> JsonObject:
+    """Return how the server stands; the shape is above."""
+    ours = known(world)
+    units = show(world, ours.units())
+    disk = os.statvfs(at(world, "/var"))
+    return {
+        "units": {name: unit.active for name, unit in units.items()},
+        "load": os.getloadavg()[0],
+        "disk_free": disk.f_bfree * disk.f_frsize,
+        "disk_size": disk.f_blocks * disk.f_frsize,
+        "uptime_s": _uptime_s(world),
+        "heartbeat": _heartbeat(world),
+        "haproxy": _haproxy(world),
+        "database": _database(world) if DATABASE_UNIT in units else None,
+        "release": release.current(world),
+        "manifest": _manifest(ours),
+        "unfinished": ours.journal is not None,
+        "clock": world.wall_s(),
+    }
+
+
+def _uptime_s(world: World) -> float:
+    # In a container /proc/uptime is the host's; since when init runs is the machine's own.
+    text = (read_regular(at(world, "/proc/uptime")) or b"0").split()
+    stat = (read_regular(at(world, "/proc/1/stat")) or b"").rpartition(b")")[2].split()
+    began = int(stat[19]) / os.sysconf("SC_CLK_TCK") if len(stat) > 19 else 0.0
+    return round(float(text[0]) - began, 2)
+
+
+def _heartbeat(world: World) -> JsonObject | None:
+    try:
+        return daemon.ask(world, {"op": "status"})
+    except ServerFailed:
+        return None
+
+
+def _haproxy(world: World) -> Json:
+    try:
+        return [haproxy.as_json(target) for target in haproxy.targets(world)]
+    except ServerFailed:
+        return None
+
+
+def _database(world: World) -> JsonObject:
+    ran = world.run(
+        ["mariadb", "--batch", "--skip-column-names", f"--connect-timeout={DATABASE_S:.0f}"],
+        stdin=ASKED.encode(),
+        within_s=DATABASE_S + 1,
+    )
+    if ran.code:
+        return {"up": False, "reason": first_lines(ran)}
+    told = dict(line.split("\t", 1) for line in ran.out.decode().splitlines() if "\t" in line)
+    return {
+        "up": True,
+        "uptime_s": int(told.get("UPTIME", "0")),
+        "connections": int(told.get("THREADS_CONNECTED", "0")),
+    }
+
+
+def _manifest(ours: Known) -> JsonObject | None:
+    if ours.manifest is None:
+        return None
+    return {"at": ours.manifest.at, "bundle": ours.manifest.bundle}
