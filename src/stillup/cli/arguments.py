@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, Protocol
 
 from stillup.errors import InputRefused
 from stillup.model.problems import printable
@@ -76,5 +76,17 @@ def add_global_options(parser: argparse.ArgumentParser, *, absent: bool) -> None
     )
 
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[CommandParser]"
-"""What a command's module adds its parser to."""
+class Subparsers(Protocol):
+    """What a command's module adds its parser to."""
+
+    def add_parser(
+        self,
+        name: str,
+        *,
+        help: str | None = ...,  # noqa: A002 # argparse's own word
+        description: str | None = ...,
+        epilog: str | None = ...,
+        usage: str | None = ...,
+    ) -> CommandParser:
+        """Add a command and return its parser."""
+        ...

@@ -5,12 +5,16 @@ problems, one a line.
 """
 
 from argparse import Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from stillup.cli.certificate import PairRefused
 from stillup.cli.files import read_file
+from stillup.cli.local_files import beside, own_certificate
+from stillup.cli.secrets_file import complete_secrets
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
-from stillup.model.farm import Farm
+from stillup.model.farm import Farm, Secrets
 from stillup.model.problems import Problem, listing, printable
 from stillup.model.read import FarmText, read_farm_text
 from stillup.servers.connection import Access
@@ -44,6 +48,41 @@ def load_farm_text(path: Path) -> FarmText | tuple[Problem, ...]:
     return read_farm_text(data, str(path))
 
 
+def load_secrets(farm: Farm, path: Path) -> Secrets:
+    """Return the farm's secrets; those that are missing are made and kept.
+
+    Args:
+        farm: The farm.
+        path: The farm file; the secrets are beside it.
+
+    Raises:
+        InputRefused: If others can read the secrets, or they or the certificate's files have
+            problems.
+    """
+    now = datetime.now(UTC)
+    given = complete_secrets(farm, path, now)
+    assert given.heartbeat_key is not None
+    assert given.database_password is not None
+    assert given.stats_password is not None
+    return Secrets(
+        heartbeat_key=given.heartbeat_key,
+        database_password=given.database_password,
+        stats_password=given.stats_password,
+        tls_pem=_tls_pem(farm, path, given.tls_pem, now),
+    )
+
+
+def _tls_pem(farm: Farm, path: Path, self_signed: str | None, now: datetime) -> str:
+    if not farm.tls.enabled:
+        return ""
+    if farm.tls.certificate is None:
+        return self_signed or ""
+    pair = own_certificate(farm, path, now)
+    if isinstance(pair, PairRefused):
+        raise InputRefused(f"{printable(str(path))}: tls.{pair.key}: {pair.text}")
+    return pair.pem
+
+
 def access_for(arguments: Namespace, farm: Farm) -> Access:
     """Return the way to the farm's servers: into its lab with ``--lab``, else over SSH."""
     if arguments.lab:
@@ -59,8 +98,3 @@ def access_for(arguments: Namespace, farm: Farm) -> Access:
         beside(arguments.file, ssh.key) if ssh.key else None,
         beside(arguments.file, ssh.known_hosts) if ssh.known_hosts else None,
     )
-
-
-def beside(farm_path: Path, named: str) -> Path:
-    """Return the path of a file or folder that the farm file names: relative to itself."""
-    return farm_path.parent / Path(named).expanduser()
