@@ -207,13 +207,15 @@ class Candidate:
     def _prepare(self, now_s: float) -> None:
         assert self.tally is not None
         self.wake_s = now_s + self._backoff_s()
+        self.tally.free_at_s.clear()
         message = Prepare(self.tally.ballot, self.released)
         self._send(self.electorate.voters, message, but=self.tally.promised)
 
     def _prepare_again(self, now_s: float) -> None:
         assert self.tally is not None
         self._tries += 1
-        if self.tally.hopeless_without(self.tally.outbid):
+        # The others may be enough in theory and dead in fact: a newer ballot costs nothing.
+        if self.tally.outbid:
             self.stand(now_s)
         else:
             self._prepare(now_s)
@@ -223,11 +225,7 @@ class Candidate:
             # The own voter knows a holder, or is silent; the node wakes us when it is free.
             self.rest(now_s)
             return
-        if tally.hopeless_without(tally.outbid):
-            if self.held_until_s is not None:
-                self.wake_s = now_s + self.timing.settle_s
-            return
-        free_s = tally.free_s()
+        free_s = tally.free_s() if voter in tally.free_at_s else None
         if free_s is not None:
             self.wake_s = max(free_s, now_s) + self.timing.settle_s * (1 + self.luck())
 
@@ -245,14 +243,16 @@ class Candidate:
         tally = self.tally
         assert tally is not None
         ask = tally.asks[tally.attempt]
+        holds = self.held_until_s is not None
+        if holds and tally.outbid:
+            # Some voters want a newer ballot; get them back before they are needed.
+            self.stand(now_s)
+            return
+        if not holds and (tally.outbid or self._has_tried_enough(now_s)):
+            self._give_up(now_s)
+            return
         if now_s >= ask.start_s + self.timing.renew_s:
-            if self.held_until_s is not None and tally.outbid:
-                # Some voters want a newer ballot; get them back before they are needed.
-                self.stand(now_s)
-            elif self.held_until_s is None and self._has_tried_enough(now_s):
-                self._give_up(now_s)
-            else:
-                self._propose(now_s)
+            self._propose(now_s)
             return
         self._tries += 1
         self.wake_s = min(now_s + self._backoff_s(), ask.start_s + self.timing.renew_s)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import permutations
 
 from stillup.heartbeat.events import Resumed, Stopping, YieldAsked
-from stillup.heartbeat.simulator.network import Weather
+from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
 from stillup.heartbeat.simulator.world import World
 
 Fault = Callable[[World, float], None]
@@ -95,7 +95,7 @@ def storm(world: World, last_s: float) -> None:
         loss=luck.uniform(0, 0.5),
         double=luck.uniform(0, 0.3),
         straggle=luck.uniform(0, 0.2),
-        straggle_s=lease_s * luck.uniform(0.1, 3),
+        straggle_s=lease_s * luck.uniform(0.1, STRAGGLE_LEASES),
         jitter_s=lease_s * luck.uniform(0.001, 0.1),
     )
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from stillup.heartbeat.simulator.luck import Luck
 
+STRAGGLE_LEASES = 2
+"""How late the latest datagram of a trial arrives, in leases."""
+
 
 @dataclass(frozen=True)
 class Weather:

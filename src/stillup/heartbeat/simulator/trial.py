@@ -14,12 +14,13 @@ from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.simulator.faults import FAULTS
 from stillup.heartbeat.simulator.luck import Luck
 from stillup.heartbeat.simulator.machine import Clock
-from stillup.heartbeat.simulator.network import Weather
+from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
 from stillup.heartbeat.simulator.world import Build, TwoHolders, World
 
 LEASES_S = (0.15, 0.5, 0.5, 1.0, 2.0)
 CHAOS_LEASES = 14
 CALM_LEASES = 4
+LONGEST_FAULT_LEASES = 3
 HANDOVER_S = 0.05
 
 
@@ -101,7 +102,7 @@ def _weather(luck: Luck, lease_s: float) -> Weather:
         loss=luck.choice((0.0, 0.01, 0.1)),
         double=luck.choice((0.0, 0.05)),
         straggle=luck.choice((0.0, 0.01)),
-        straggle_s=2 * lease_s,
+        straggle_s=STRAGGLE_LEASES * lease_s,
         jitter_s=luck.choice((0.0001, 0.001, lease_s / 50)),
     )
 
@@ -112,7 +113,9 @@ def _chaos(world: World, last_s: float) -> None:
     at_s = luck.uniform(0, 2.5 * lease_s)
     while at_s < last_s:
         world.run_until(at_s)
-        luck.choice(FAULTS)(world, lease_s * luck.choice((0.05, 0.3, 1.0, 1.3, 3.0)))
+        luck.choice(FAULTS)(
+            world, lease_s * luck.choice((0.05, 0.3, 1.0, 1.3, LONGEST_FAULT_LEASES))
+        )
         at_s += luck.expovariate(1.5 / lease_s)
     world.run_until(last_s)
 
@@ -120,9 +123,11 @@ def _chaos(world: World, last_s: float) -> None:
 def _settle(world: World) -> None:
     """End what is under way, and leave none, one or some of the faults for good."""
     luck = world.luck
-    # Let the faults that end by themselves do so; nothing new begins.
-    world.run_until(world.now_s + 3.0 * world.electorate.lease_s + 0.001)
+    # Let the faults that end by themselves do so, then let what is still in the air land.
+    lease_s = world.electorate.lease_s
+    world.run_until(world.now_s + LONGEST_FAULT_LEASES * lease_s + 0.001)
     world.network.weather = Weather(loss=luck.choice((0.0, 0.01)))
+    world.run_until(world.now_s + STRAGGLE_LEASES * lease_s)
     world.late_s = min(world.late_s, 0.001)
     for name in world.electorate.candidates:
         world.tell(name, Resumed())
