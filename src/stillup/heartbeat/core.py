@@ -232,6 +232,8 @@ class Node:
                 self.candidate.on_refused(sender, message, now_s)
             case Hello(fit):
                 self.standing.on_hello(sender, fit=fit, now_s=now_s)
+                if self.name not in self.electorate.candidates:
+                    return Hello(fit=False)
         return None
 
     def _hear_asker(self, message: Prepare | Propose | Release, now_s: float) -> Message | None:
@@ -309,8 +311,10 @@ class Node:
 
     def _say_hello(self, now_s: float) -> None:
         self._said_fit = self.standing.is_fit(now_s)
-        self._hello_due_s = now_s + self.timing.hello_s
-        for peer in self.electorate.candidates:
+        # Just after the start the servers get to know each other (``seal.py``); be quick then.
+        is_silent = now_s < self.voter.silent_until_s
+        self._hello_due_s = now_s + (self.timing.renew_s if is_silent else self.timing.hello_s)
+        for peer in self.electorate.voters:
             if peer != self.name:
                 self.candidate.out.append(Send(peer, Hello(self._said_fit)))
 

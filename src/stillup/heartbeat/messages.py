@@ -1,7 +1,7 @@
 """What candidates and voters say to each other.
 
 A candidate asks (``Prepare``, ``Propose``), a voter answers (``Promised``, ``Accepted``,
-``Refused``), a holder lets go (``Release``), and candidates tell each other whether they
+``Refused``), a holder lets go (``Release``), and candidates tell everybody whether they
 are fit to hold (``Hello``). Every one of them may be lost, doubled, delayed or overtaken by
 another; nothing may depend on an order. How they look as bytes: ``wire.py``.
 """
@@ -108,7 +108,12 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A candidate tells the others whether it is fit to hold the address."""
+    """A candidate tells everybody whether it is fit to hold the address.
+
+    A server that is no candidate answers with one of its own, which says no: so a candidate
+    that does not hold knows who is there, and has the way to them warm (words, ARP) for the
+    moment when it must be quick.
+    """
 
     fit: bool
 
