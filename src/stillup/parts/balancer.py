@@ -1,0 +1,72 @@
+"""HAProxy on a balancer: see ``templates/balancer/haproxy.cfg.j2``, where every setting says why."""
+
+from stillup.model.farm import Farm, Role, Secrets, Server
+from stillup.node.bundle import Bundle, Check, Directory, File, Health, Unit
+from stillup.parts import ports
+from stillup.parts.template import render, text
+
+CONFIG = "/etc/haproxy/haproxy.cfg"
+SECRETS = "/etc/haproxy/stats.cfg"
+CERTIFICATE = "/etc/haproxy/site.pem"
+ERROR_PAGE = "/etc/haproxy/errors/unavailable.html"
+DROP_IN = "/etc/systemd/system/haproxy.service.d/stillup.conf"
+SAVE = "/usr/lib/stillup/save-server-state"
+ALIVE = f"http://127.0.0.1:{ports.ALIVE}/alive"
+
+
+def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
+    """Return what the balancer ``server`` needs."""
+    values = _values(farm, server)
+    files = [
+        File(CONFIG, render("balancer/haproxy.cfg.j2", values)),
+        File(
+            SECRETS,
+            render("balancer/stats.cfg.j2", {"password": secrets.stats_password}),
+            mode=0o600,
+            secret=True,
+        ),
+        File(ERROR_PAGE, text("balancer/unavailable.html")),
+        File(DROP_IN, text("balancer/haproxy-unit.conf")),
+        File(SAVE, text("balancer/save-server-state"), mode=0o755),
+    ]
+    if farm.tls.enabled:
+        # HAProxy reads it as root, before it gives its rights up.
+        files.append(File(CERTIFICATE, secrets.tls_pem, mode=0o600, secret=True))
+    reload_on = tuple(file.path for file in files if file.path.startswith("/etc/haproxy/"))
+    return Bundle(
+        farm.name,
+        server.name,
+        directories=(
+            Directory("/etc/haproxy"),
+            Directory("/etc/haproxy/errors"),
+            Directory("/usr/lib/stillup"),
+        ),
+        files=tuple(files),
+        checks=(
+            Check(
+                "HAProxy",
+                ("/usr/sbin/haproxy", "-c", "-q", "-f", CONFIG, "-f", SECRETS),
+                reload_on,
+            ),
+        ),
+        units=(Unit("haproxy.service", reload_on=reload_on, restart_on=(DROP_IN,)),),
+        healths=(
+            Health(
+                "HAProxy answers",
+                ("/usr/bin/curl", "--silent", "--fail", "--max-time", "2", ALIVE),
+            ),
+        ),
+    )
+
+
+def _values(farm: Farm, server: Server) -> dict[str, object]:
+    return {
+        "farm": farm,
+        "server": server,
+        "balancers": farm.having(Role.BALANCER),
+        "webs": farm.having(Role.WEB),
+        "queue_ms": round(farm.balancer.queue_s * 1000),
+        "certificate": CERTIFICATE,
+        "error_page": ERROR_PAGE,
+        "ports": ports,
+    }

@@ -1,0 +1,82 @@
+"""What every server of the farm has: names, kernel settings, clock, updates, log limits."""
+
+from stillup.model.farm import Farm, Server
+from stillup.node.bundle import Bundle, Check, Command, Directory, File, Unit
+from stillup.parts import packages
+from stillup.parts.template import render, text
+
+HOSTS = "/etc/stillup/hosts"
+CHRONY = "/etc/chrony/conf.d/stillup.conf"
+CHRONY_UNIT = "/etc/systemd/system/chrony.service.d/stillup.conf"
+
+SYSCTLS = (
+    # HAProxy listens on the virtual IP wherever that is, and no engine fails to start at boot
+    # because its address comes a moment later.
+    ("net.ipv4.ip_nonlocal_bind", "1"),
+    # Answer ARP only on the interface that has the address, and never ask with the virtual IP
+    # as the sender: both would teach the neighbours a holder that is none.
+    ("net.ipv4.conf.all.arp_ignore", "1"),
+    ("net.ipv4.conf.all.arp_announce", "2"),
+    # Take no route from the network, and give none.
+    ("net.ipv4.conf.all.accept_redirects", "0"),
+    ("net.ipv4.conf.all.send_redirects", "0"),
+    ("net.ipv4.conf.all.accept_source_route", "0"),
+    # Room for a rush of new connections; beyond it, SYN cookies.
+    ("net.core.somaxconn", "4096"),
+    ("net.ipv4.tcp_max_syn_backlog", "4096"),
+    ("net.ipv4.tcp_syncookies", "1"),
+    # Kept-alive connections that were idle start at full speed again.
+    ("net.ipv4.tcp_slow_start_after_idle", "0"),
+    # Connections from balancer to web server and from web server to database: more local ports
+    # for them (still above every port that the parts listen on), used again sooner.
+    ("net.ipv4.ip_local_port_range", "16384 65000"),
+    ("net.ipv4.tcp_tw_reuse", "1"),
+    ("net.ipv4.tcp_fin_timeout", "20"),
+    # Find a smaller path MTU even where ICMP is filtered on the way.
+    ("net.ipv4.tcp_mtu_probing", "1"),
+)
+"""All of them belong to the network namespace, so that they hold in a container as well."""
+
+
+def wanted(farm: Farm, server: Server) -> Bundle:
+    """Return what ``server`` has whatever its roles are."""
+    values = {"farm": farm, "server": server, "index": farm.servers.index(server)}
+    return Bundle(
+        farm.name,
+        server.name,
+        packages=packages.of(server.roles),
+        directories=(Directory("/etc/stillup"), Directory("/usr/lib/stillup")),
+        sysctls=SYSCTLS,
+        files=(
+            File(HOSTS, render("base/hosts.j2", values)),
+            File(CHRONY, render("base/chrony.conf.j2", values)),
+            File(CHRONY_UNIT, text("base/chrony-unit.conf")),
+            File("/etc/apt/apt.conf.d/52stillup", text("base/apt.conf")),
+            File(
+                "/etc/systemd/system/apt-daily-upgrade.timer.d/stillup.conf",
+                render("base/apt-timer.conf.j2", values),
+            ),
+            File("/etc/needrestart/conf.d/stillup.conf", text("base/needrestart.conf")),
+            File("/etc/systemd/journald.conf.d/stillup.conf", text("base/journald.conf")),
+        ),
+        checks=(Check("chrony", ("/usr/sbin/chronyd", "-p", "-f", CHRONY), (CHRONY,)),),
+        commands=(_hosts(),),
+        units=(Unit("chrony.service", restart_on=(CHRONY, CHRONY_UNIT)),),
+    )
+
+
+def _hosts() -> Command:
+    """Keep our block of /etc/hosts as /etc/stillup/hosts says, and the user's lines alone."""
+    mark = "# stillup: the farm's servers"
+    block = f"sed -n '/^{mark}, begin/,/^{mark}, end/p' /etc/hosts"
+    return Command(
+        "the farm's names in /etc/hosts",
+        (
+            "/bin/sh",
+            "-euc",
+            f"new=$(mktemp /etc/.hosts.XXXXXX); trap 'rm -f \"$new\"' EXIT; "
+            f"sed '/^{mark}, begin/,/^{mark}, end/d' /etc/hosts >\"$new\"; "
+            f'cat {HOSTS} >>"$new"; chmod 644 "$new"; mv "$new" /etc/hosts; trap - EXIT',
+        ),
+        unless=("/bin/sh", "-euc", f"{block} | cmp -s - {HOSTS}"),
+    )

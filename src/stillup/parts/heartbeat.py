@@ -1,0 +1,71 @@
+"""The heartbeat on a server: its code, its settings, its key, its unit.
+
+Every server runs it: balancers are candidates for the virtual IP, the others only vote.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+
+from stillup.model.farm import Farm, Role, Secrets, Server
+from stillup.node.bundle import Bundle, Check, Directory, Facts, File, Health, Unit
+
+SETTINGS = "/etc/stillup/heartbeat.json"
+KEY = "/etc/stillup/heartbeat.key"
+CODE = "/usr/lib/stillup/heartbeat"
+UNIT = "/etc/systemd/system/stillup-heartbeat.service"
+PORT = 6940
+ALIVE = "http://127.0.0.1:8405/alive"
+
+
+def wanted(
+    farm: Farm, server: Server, secrets: Secrets, facts: Facts, code: Mapping[str, str]
+) -> Bundle:
+    """Return what the heartbeat needs on ``server``."""
+    run = ("/usr/bin/env", f"PYTHONPATH={CODE}", "/usr/bin/python3", "-m", "stillup.heartbeat")
+    return Bundle(
+        farm.name,
+        server.name,
+        directories=(Directory("/etc/stillup"), Directory(CODE)),
+        files=(
+            *(File(f"{CODE}/{path}", text) for path, text in sorted(code.items())),
+            File(SETTINGS, settings(farm, server, facts), mode=0o640),
+            File(KEY, secrets.heartbeat_key + "\n", mode=0o600, secret=True),
+            File(UNIT, unit()),
+        ),
+        checks=(Check("heartbeat", (*run, "check"), (SETTINGS, KEY, f"{CODE}/")),),
+        units=(Unit("stillup-heartbeat.service", restart_on=(SETTINGS, KEY, f"{CODE}/", UNIT)),),
+        healths=(Health("the heartbeat answers", (*run, "status")),),
+    )
+
+
+def settings(farm: Farm, server: Server, facts: Facts) -> str:
+    """Return the daemon's settings as JSON; ``stillup.heartbeat.settings`` reads them."""
+    candidate = Role.BALANCER in server.roles
+    watch = {"unit": "haproxy.service", "pid_file": "/run/haproxy.pid", "check": ALIVE}
+    values = {
+        "farm": farm.name,
+        "name": server.name,
+        "key_file": KEY,
+        "port": PORT,
+        "lease_ms": round(farm.vip.lease_s * 1000),
+        "candidates": [balancer.name for balancer in farm.having(Role.BALANCER)],
+        "voters": {voter.name: str(voter.address) for voter in farm.servers},
+        "vips": [
+            {
+                "address": str(address),
+                "prefix": farm.lan.prefixlen,
+                "preferred": farm.vip.preferred,
+            }
+            for address in farm.vip.addresses
+        ],
+        "address": str(server.address),
+        "interface": facts.interface,
+        "watch": watch if candidate else None,
+    }
+    return json.dumps(values, indent=2) + "\n"
+
+
+def unit() -> str:
+    """Return the unit's text; it stands beside the daemon's code."""
+    return (resources.files("stillup.heartbeat") / "stillup-heartbeat.service").read_text("utf-8")

@@ -1,0 +1,119 @@
+"""nginx and PHP-FPM on a web server, and memcached for its share of the sessions.
+
+The templates say why for each setting. Paths that differ between Debian releases go by the
+server's PHP version.
+"""
+
+from stillup.model.farm import Farm, Role, Secrets, Server
+from stillup.node.bundle import Absent, Bundle, Check, Directory, Facts, File, Health, Unit
+from stillup.parts import ports
+from stillup.parts.template import render, text
+
+SITE = "/srv/site"
+NGINX = "/etc/nginx/nginx.conf"
+NGINX_SITE = "/etc/nginx/conf.d/site.conf"
+MEMCACHED = "/etc/memcached.conf"
+OPCACHE = "/usr/lib/stillup/opcache.php"
+PING = f"http://127.0.0.1:{ports.PING}/ping"
+
+
+def wanted(farm: Farm, server: Server, secrets: Secrets, facts: Facts) -> Bundle:
+    """Return what the web server ``server`` needs."""
+    fragments = (
+        _nginx(farm, server),
+        _php(farm, server, secrets, facts.php),
+        _memcached(farm, server),
+    )
+    return Bundle(
+        farm.name,
+        server.name,
+        directories=tuple(item for part in fragments for item in part.directories),
+        files=tuple(item for part in fragments for item in part.files),
+        absent=tuple(item for part in fragments for item in part.absent),
+        checks=tuple(item for part in fragments for item in part.checks),
+        units=tuple(item for part in fragments for item in part.units),
+        healths=tuple(item for part in fragments for item in part.healths),
+    )
+
+
+def _nginx(farm: Farm, server: Server) -> Bundle:
+    values = {
+        "farm": farm,
+        "server": server,
+        "balancers": farm.having(Role.BALANCER),
+        "root": _document_root(farm),
+        "ports": ports,
+    }
+    return Bundle(
+        farm.name,
+        server.name,
+        directories=(Directory(SITE), Directory(f"{SITE}/releases")),
+        files=(
+            File(NGINX, text("web/nginx.conf")),
+            File(NGINX_SITE, render("web/site.conf.j2", values)),
+        ),
+        absent=(Absent("/etc/nginx/sites-enabled/default"),),
+        checks=(Check("nginx", ("/usr/sbin/nginx", "-t", "-q"), (NGINX, NGINX_SITE)),),
+        units=(Unit("nginx.service", reload_on=(NGINX, NGINX_SITE)),),
+        healths=(
+            Health(
+                "nginx and PHP answer",
+                ("/usr/bin/curl", "--silent", "--fail", "--max-time", "2", PING),
+            ),
+        ),
+    )
+
+
+def _php(farm: Farm, server: Server, secrets: Secrets, version: str) -> Bundle:
+    folder = f"/etc/php/{version}/fpm"
+    paths = {name: f"{folder}/{name}" for name in ("pool.d/site.conf", "pool.d/site-env.conf")}
+    settings = f"{folder}/conf.d/90-stillup.ini"
+    webs = farm.having(Role.WEB)
+    values = {
+        "farm": farm,
+        "server": server,
+        "webs": webs,
+        "php": version,
+        "workers": farm.web.php_workers,
+        "memory_mb": max(1, farm.web.php_memory_bytes >> 20),
+        "upload_mb": max(1, farm.web.upload_bytes >> 20),
+        "database": farm.having(Role.DATABASE)[0],
+        "password": secrets.database_password,
+        "ports": ports,
+    }
+    watched = (*paths.values(), settings)
+    return Bundle(
+        farm.name,
+        server.name,
+        directories=(Directory("/usr/lib/stillup"),),
+        files=(
+            File(paths["pool.d/site.conf"], render("web/fpm-site.conf.j2", values)),
+            File(
+                paths["pool.d/site-env.conf"],
+                render("web/fpm-env.conf.j2", values),
+                mode=0o600,
+                secret=True,
+            ),
+            File(settings, render("web/php.ini.j2", values)),
+            File(OPCACHE, text("web/opcache.php")),
+            File("/etc/logrotate.d/stillup-php", render("web/logrotate.j2", values)),
+        ),
+        absent=(Absent(f"{folder}/pool.d/www.conf"),),
+        checks=(Check("PHP-FPM", (f"/usr/sbin/php-fpm{version}", "-t"), watched),),
+        units=(Unit(f"php{version}-fpm.service", reload_on=watched),),
+    )
+
+
+def _memcached(farm: Farm, server: Server) -> Bundle:
+    values = {"farm": farm, "server": server, "ports": ports}
+    return Bundle(
+        farm.name,
+        server.name,
+        files=(File(MEMCACHED, render("web/memcached.conf.j2", values)),),
+        units=(Unit("memcached.service", restart_on=(MEMCACHED,)),),
+    )
+
+
+def _document_root(farm: Farm) -> str:
+    inside = farm.site.document_root.strip("/")
+    return f"{SITE}/current" if inside in {"", "."} else f"{SITE}/current/{inside}"
