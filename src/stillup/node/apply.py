@@ -136,7 +136,9 @@ def _carry_out(work: Work) -> None:
     try:
         _prepare(work, mine)
         _forward(work, journal)
-        _complete(work, journal)
+        manifest = _manifest(work, journal)
+        # By its rename the change is complete.
+        write_manifest(work.world, manifest)
     except (ServerFailed, OSError) as error:
         reason = sentence(error)
         _back(work, journal, reason)
@@ -144,7 +146,7 @@ def _carry_out(work: Work) -> None:
     except Exception:
         _back(work, journal, "a fault of stillup itself")
         raise
-    clean(work.world, journal)
+    clean(work.world, manifest, journal)
 
 
 def _back(work: Work, journal: Journal, reason: str) -> None:
@@ -282,26 +284,25 @@ def _bring_up(work: Work, touched: Touched) -> None:
             act(world, action, unit.name, work.secrets)
 
 
-def _complete(work: Work, journal: Journal) -> None:
-    """Write the manifest: by its rename the change is complete."""
-    write_manifest(work.world, _manifest(work, journal.key))
-
-
 def _refresh_manifest(work: Work) -> None:
     """Take note of a bundle that needed no change, if it is not the one we know."""
     manifest = work.known.manifest
     if manifest is None or manifest.bundle != fingerprint(work.bundle):
-        write_manifest(work.world, _manifest(work, manifest.completes if manifest else ""))
+        write_manifest(work.world, _manifest(work, Journal(manifest.completes if manifest else "")))
 
 
-def _manifest(work: Work, completes: str) -> Manifest:
+def _manifest(work: Work, journal: Journal) -> Manifest:
     originals = work.known.sysctls()
     found = {key: value for key, value in work.observed.sysctls.items() if value is not None}
+    earlier = work.known.manifest.folders if work.known.manifest else ()
+    new = (path for path, before in journal.directories.items() if before is None)
+    folders = {*earlier, *new} - {directory.path for directory in work.bundle.directories}
     return Manifest(
         at=work.world.wall_s(),
         bundle=fingerprint(work.bundle),
-        completes=completes,
+        completes=journal.key,
         paths=paths.wanted_stamps(work.bundle),
         units=tuple(unit.name for unit in work.bundle.units),
         sysctls={key: {**found, **originals}.get(key, "") for key, _ in work.bundle.sysctls},
+        folders=tuple(sorted(path for path in folders if at(work.world, path).is_dir())),
     )

@@ -54,6 +54,8 @@ class Manifest:
     units: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     """Each sysctl we set, with the value it had before we first did."""
+    folders: tuple[str, ...] = ()
+    """Folders that we made on the way to a path; they go with the last path in them."""
 
 
 def link_stamp(target: str) -> Stamp:
@@ -90,6 +92,7 @@ def encode(manifest: Manifest) -> bytes:
             "paths": {path: stamp_json(stamp) for path, stamp in manifest.paths.items()},
             "units": list(manifest.units),
             "sysctls": dict(manifest.sysctls),
+            "folders": list(manifest.folders),
         },
         indent=1,
     ).encode()
@@ -128,10 +131,13 @@ def stamp_from(data: JsonObject) -> Stamp:
 
 
 def _manifest(data: dict[str, Json]) -> Manifest:
-    paths, units, sysctls, when = data["paths"], data["units"], data["sysctls"], data["at"]
+    paths, sysctls, when = data["paths"], data["sysctls"], data["at"]
+    units, folders = data["units"], data["folders"]
     if data["format"] != FORMAT or not isinstance(when, float | int):
         raise ValueError(data["format"])
-    if not (isinstance(paths, dict) and isinstance(units, list) and isinstance(sysctls, dict)):
+    if not (isinstance(paths, dict) and isinstance(sysctls, dict)):
+        raise TypeError("manifest")
+    if not (isinstance(units, list) and isinstance(folders, list)):
         raise TypeError("manifest")
     return Manifest(
         at=float(when),
@@ -140,4 +146,5 @@ def _manifest(data: dict[str, Json]) -> Manifest:
         paths={path: stamp_from(stamp) for path, stamp in paths.items() if isinstance(stamp, dict)},
         units=tuple(str(unit) for unit in units),
         sysctls={key: str(value) for key, value in sysctls.items()},
+        folders=tuple(str(folder) for folder in folders),
     )

@@ -1,5 +1,6 @@
 """The paths under change: written beside, kept, swapped in, put back."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -124,6 +125,13 @@ def missing_folders(world: World, paths: Iterable[str]) -> list[str]:
     for path in paths:
         missing |= dict.fromkeys(disk.missing_folders(at(world, path).parent))
     return [f"/{place.relative_to(world.root)}" for place in sorted(missing)]
+
+
+def remove_empty_folders(world: World, folders: Iterable[str]) -> None:
+    """Remove folders, the innermost first; one that somebody else uses by now stays."""
+    for path in sorted(folders, reverse=True):
+        with contextlib.suppress(OSError):
+            at(world, path).rmdir()
 
 
 def folder_before(world: World, path: str) -> tuple[int, str, str] | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stillup.errors import ServerFailed
-from stillup.node.disk import read_regular, write_whole
+from stillup.node.disk import new_of, read_regular, write_whole
 from stillup.node.observed import Seen
 from stillup.node.world import NOT_FOUND, OUT_OF_TIME, Ran, World, at
 
@@ -138,6 +138,7 @@ def _nothing_starts(world: World) -> Iterator[None]:
 def remove_left_policy(world: World) -> None:
     """Remove our policy, also one that an apply left that was killed while apt ran."""
     place = at(world, POLICY)
+    new_of(place).unlink(missing_ok=True)
     if POLICY_MARK in (read_regular(place) or b""):
         place.unlink()
 

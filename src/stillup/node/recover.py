@@ -2,10 +2,12 @@
 
 import os
 
-from stillup.node import disk
+from stillup.node import disk, manifest
+from stillup.node import journal as journals
 from stillup.node.compare import Known
 from stillup.node.journal import JOURNALS, Journal, read_journal, remove_journal
-from stillup.node.manifest import FOLDER, read_manifest
+from stillup.node.manifest import FOLDER
+from stillup.node.moves import remove_empty_folders
 from stillup.node.world import World, at
 
 
@@ -20,22 +22,28 @@ def make_own_folders(world: World) -> None:
 
 def known(world: World) -> Known:
     """Return what we know of our earlier work; changes nothing."""
-    manifest, journal = read_manifest(world), read_journal(world)
-    if manifest and journal and manifest.completes == journal.key:
+    applied, journal = manifest.read_manifest(world), read_journal(world)
+    if applied and journal and applied.completes == journal.key:
         journal = None
-    return Known(manifest, journal)
+    return Known(applied, journal)
 
 
 def recover(world: World) -> Known:
     """Return what we know of our earlier work, and clean up after what is complete."""
+    for path in (manifest.PATH, journals.PATH):
+        disk.new_of(at(world, path)).unlink(missing_ok=True)
     journal, now = read_journal(world), known(world)
-    if journal is not None and now.journal is None:
-        clean(world, journal)
+    if journal is not None and now.manifest is not None and now.journal is None:
+        clean(world, now.manifest, journal)
     return now
 
 
-def clean(world: World, journal: Journal) -> None:
-    """Remove what a complete change kept for going back; the journal last."""
+def clean(world: World, applied: manifest.Manifest, journal: Journal) -> None:
+    """Remove what a complete change kept for going back, and what it left empty; the journal last."""
     for path in journal.planned:
         disk.forget(at(world, path))
+    used = {
+        path.rsplit("/", count)[0] for path in applied.paths for count in range(1, path.count("/"))
+    }
+    remove_empty_folders(world, set(applied.folders) - used)
     remove_journal(world)

@@ -1,7 +1,5 @@
 """Take a change back: files, units, kernel settings and folders as they were before it began."""
 
-import contextlib
-
 from stillup.node import moves as paths
 from stillup.node.bundle import Bundle, Unit
 from stillup.node.compare import UNIT_FOLDERS, Touched, unit_action
@@ -9,7 +7,7 @@ from stillup.node.journal import Journal, remove_journal
 from stillup.node.observed import SeenUnit
 from stillup.node.sysctls import read_sysctl, write_sysctl
 from stillup.node.units import act, ask, show
-from stillup.node.world import World, at
+from stillup.node.world import World
 
 
 def take_back(world: World, bundle: Bundle, journal: Journal, pending: frozenset[str]) -> None:
@@ -51,13 +49,11 @@ def _stop_new(world: World, journal: Journal) -> None:
 
 
 def _folders_back(world: World, journal: Journal) -> None:
-    for path, before in reversed(tuple(journal.directories.items())):
+    new = [path for path, before in journal.directories.items() if before is None]
+    paths.remove_empty_folders(world, new)
+    for path, before in journal.directories.items():
         if before is not None:
             paths.set_folder_to(world, path, before)
-            continue
-        # Not empty: somebody else uses it by now.
-        with contextlib.suppress(OSError):
-            at(world, path).rmdir()
 
 
 def _units_back(world: World, bundle: Bundle, journal: Journal, touched: Touched) -> None:
