@@ -1,0 +1,145 @@
+"""Makes a machine's disk: what is its own on top of the image, before its first boot.
+
+An upper folder of an overlay that is not mounted may be written to. The record comes last:
+a folder without one is a disk that was not finished, and is made anew.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+from stillup.errors import LabFailed
+from stillup.lab.commands import run
+from stillup.lab.state import Home, read_record, write_record
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What makes one machine different from the others."""
+
+    name: str
+    address: IPv4Interface
+    mac: str
+    image: Path
+
+
+def is_as_wanted(home: Home, disk: Disk) -> bool:
+    """Say whether a machine's disk is there and has its present address."""
+    record = read_record(home.machine(disk.name) / "machine.json")
+    return record is not None and record["address"] == str(disk.address)
+
+
+def ensure(home: Home, disk: Disk) -> None:
+    """Make a machine's disk, or give an existing one its present address.
+
+    The machine must be off: nobody may write below a mounted overlay.
+
+    Raises:
+        LabFailed: If the disk is full, or the image the machine was made from is gone.
+    """
+    folder = home.machine(disk.name)
+    record = read_record(folder / "machine.json")
+    if record is None:
+        _make(home, disk)
+        return
+    image = Path(str(record["image"]))
+    if not image.is_dir():
+        raise LabFailed(
+            f"{disk.name}'s image {image} is gone; `stillup lab down` and `stillup lab up`"
+            " make the machines anew"
+        )
+    if record["address"] == str(disk.address):
+        return
+    try:
+        _write_network(folder / "upper", image, disk)
+    except OSError as error:
+        raise LabFailed(f"cannot change {disk.name}'s disk: {error.strerror}") from error
+    write_record(folder / "machine.json", {**record, "address": str(disk.address)})
+
+
+def host_key(home: Home, server: str) -> str:
+    """Return a machine's public host key, as known_hosts has it (type and key)."""
+    path = home.machine(server) / "upper/etc/ssh/ssh_host_ed25519_key.pub"
+    return " ".join(path.read_text().split()[:2])
+
+
+def make_key(path: Path, comment: str) -> None:
+    """Make an SSH key pair at ``path``, or nothing: it is complete or not there."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / "key"
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(made)])
+        made.with_suffix(".pub").rename(path.with_name(f"{path.name}.pub"))
+        made.rename(path)
+
+
+def _make(home: Home, disk: Disk) -> None:
+    folder = home.machine(disk.name)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in ("upper", "work", "root"):
+            (folder / name).mkdir(parents=True)
+        upper = folder / "upper"
+        shutil.copystat(disk.image, upper)
+        _write_identity(home, upper, disk)
+        _write_network(upper, disk.image, disk)
+    except OSError as error:
+        raise LabFailed(f"cannot make {disk.name}'s disk: {error.strerror}") from error
+    write_record(
+        folder / "machine.json",
+        {"address": str(disk.address), "mac": disk.mac, "image": str(disk.image)},
+    )
+
+
+def _write_identity(home: Home, upper: Path, disk: Disk) -> None:
+    image = disk.image
+    _write(upper, image, "etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
+    _write(upper, image, "etc/hostname", f"{disk.name}\n")
+    _write(upper, image, "etc/hosts", f"127.0.0.1 localhost\n{disk.address.ip} {disk.name}\n")
+    _write(upper, image, "etc/resolv.conf", "# The lab's LAN has no name server.\n")
+    make_key(_folder(upper, image, "etc/ssh") / "ssh_host_ed25519_key", disk.name)
+    key = home.key.with_name("id_ed25519.pub").read_text()
+    _write(upper, image, "root/.ssh/authorized_keys", key, 0o600)
+    _write(upper, image, "home/admin/.ssh/authorized_keys", key, 0o600)
+    (upper / "root/.ssh").chmod(0o700)
+    owner = (image / "home/admin").stat()
+    for path in (upper / "home/admin/.ssh", upper / "home/admin/.ssh/authorized_keys"):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    (upper / "home/admin/.ssh").chmod(0o700)
+
+
+def _write_network(upper: Path, image: Path, disk: Disk) -> None:
+    # ifupdown, Debian servers' own: it sets the address at boot and watches nothing after,
+    # so that it does not fight with whoever manages the virtual IP.
+    _write(
+        upper,
+        image,
+        "etc/network/interfaces",
+        "auto lo\niface lo inet loopback\n\n"
+        f"auto eth0\niface eth0 inet static\n    address {disk.address}\n",
+    )
+
+
+def _write(upper: Path, image: Path, name: str, text: str, mode: int = 0o644) -> None:
+    path = _folder(upper, image, str(Path(name).parent)) / Path(name).name
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def _folder(upper: Path, image: Path, name: str) -> Path:
+    """Make a folder in the upper layer with the owner and mode it has in the image."""
+    path = upper
+    for part in Path(name).parts:
+        path /= part
+        if path.is_dir():
+            continue
+        path.mkdir()
+        below = image / path.relative_to(upper)
+        if below.is_dir():
+            status = below.stat()
+            os.chown(path, status.st_uid, status.st_gid)
+            path.chmod(status.st_mode & 0o7777)
+    return path

@@ -1,0 +1,258 @@
+"""The lab as a whole: up, down, power, cuts. Every operation may be interrupted and repeated."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from stillup.errors import InputRefused, LabFailed
+from stillup.lab import cgroup, disk, forwarding, machine, network, preflight
+from stillup.lab.image import image
+from stillup.lab.names import client_address, mac
+from stillup.lab.state import (
+    LABS,
+    Home,
+    Report,
+    home_of,
+    locked,
+    read_record,
+    write_file,
+    write_record,
+)
+from stillup.model.farm import Farm, Server
+
+_BOOT_S = 90.0
+
+
+def _silent(_: str) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineState:
+    """How one machine stands."""
+
+    name: str
+    address: str
+    roles: tuple[str, ...]
+    on: bool
+    cut: str | None
+    memory_bytes: int
+
+
+class Lab:
+    """The lab of one farm."""
+
+    def __init__(self, farm: Farm, farm_path: Path, report: Report = _silent) -> None:
+        """Speak of a lab, which need not be there yet."""
+        self.farm = farm
+        self.farm_path = farm_path.resolve()
+        self.home = home_of(farm.name, farm_path)
+        self._report = report
+
+    def up(self, servers: Iterable[str] | None = None) -> None:
+        """Boot every server that is off (or only those named) and wait until sshd answers.
+
+        Raises:
+            LabFailed: If this host cannot, or a machine does not boot.
+        """
+        chosen = self._chosen(servers)
+        LABS.mkdir(mode=0o700, parents=True, exist_ok=True)
+        preflight.check(LABS)
+        tree = image(self._report)
+        with locked(self.home, "up", self._report):
+            self._prepare()
+            self._remove_strangers()
+            network.ensure(self.home, network.Lan(self.farm.lan, client_address(self.farm)))
+            with ThreadPoolExecutor(max(len(chosen), 1)) as pool:
+                list(pool.map(lambda server: self._boot(server, tree), chosen))
+            self._write_known_hosts()
+            forwarding.ensure(self.home, str(self.farm.vip.addresses[0]))
+
+    def power(self, name: str, *, on: bool) -> None:
+        """Pull a server's plug, or switch it on again and wait until it is ready."""
+        server = self.server(name)
+        with locked(self.home, f"power {'on' if on else 'off'}", self._report):
+            self._require()
+            if not on:
+                machine.power_off(self.home, name)
+                return
+            machine.power_on(self.home, name)
+            machine.wait_ready(self.home, name, server.address, _BOOT_S)
+
+    def cut(
+        self, name: str, *, silent: bool = False, others: Iterable[str] = (), one_way: bool = False
+    ) -> None:
+        """Cut a server off the LAN.
+
+        Args:
+            name: The server, or ``client``.
+            silent: Keep the link up and drop the frames; otherwise the cable is pulled.
+            others: Cut it from these only (always silent).
+            one_way: Drop only what ``name`` sends (always silent).
+        """
+        partners = tuple(others)
+        for known in (name, *partners):
+            self._known(known)
+        with locked(self.home, "cut", self._report):
+            self._require()
+            before = network.cuts(self.home)
+            if silent or partners or one_way:
+                after = before.with_silence(name, partners, one_way=one_way)
+            else:
+                after = before.with_carrier(name)
+            network.change_cuts(self.home, after)
+
+    def heal(self, name: str | None = None) -> None:
+        """Make all links of a server whole, or (None) all links of the lab."""
+        if name is not None:
+            self._known(name)
+        with locked(self.home, "heal", self._report):
+            self._require()
+            network.change_cuts(self.home, network.cuts(self.home).healed(name))
+
+    def down(self) -> None:
+        """Remove the lab; see ``down``."""
+        down(self.home, self._report)
+
+    def state(self) -> tuple[MachineState, ...]:
+        """Return how each machine stands, in the farm file's order."""
+        cuts = network.cuts(self.home)
+        return tuple(
+            MachineState(
+                server.name,
+                str(server.address),
+                tuple(sorted(server.roles)),
+                machine.is_on(self.home, server.name),
+                cuts.describe(server.name),
+                machine.memory_bytes(self.home, server.name),
+            )
+            for server in self.farm.servers
+        )
+
+    @property
+    def client(self) -> IPv4Address:
+        """The client's address on the LAN."""
+        return client_address(self.farm)
+
+    def is_up(self) -> bool:
+        """Say whether the lab's network is there; machines may be off nevertheless."""
+        return bool(network.ports(self.home))
+
+    def forwards(self) -> tuple[str, ...]:
+        """Return the addresses on this host's loopback that lead to the virtual IP."""
+        return forwarding.addresses(self.home)
+
+    def _prepare(self) -> None:
+        """Make the lab's folder with what every machine needs; the record comes last."""
+        clear_leftovers()
+        try:
+            self.home.path.mkdir(mode=0o700, exist_ok=True)
+            (self.home.path / "machines").mkdir(exist_ok=True)
+        except OSError as error:
+            raise LabFailed(f"cannot make {self.home.path}: {error.strerror}") from error
+        if not self.home.key.exists():
+            disk.make_key(self.home.key, f"stillup lab {self.home.id}")
+        lines = ["127.0.0.1 localhost"]
+        lines += [f"{self.farm.vip.addresses[0]} {host}" for host in self.farm.site.hosts]
+        lines += [f"{server.address} {server.name}" for server in self.farm.servers]
+        lines.append(f"{self.client} client")
+        write_file(self.home.hosts, "\n".join([*lines, ""]), 0o644)
+        write_record(self.home.record, {"farm": self.farm.name, "farm_file": str(self.farm_path)})
+
+    def _remove_strangers(self) -> None:
+        """Take away machines that the farm file no longer has."""
+        for name in self.home.machines():
+            if self.farm.server(name) is None:
+                self._report(f"{name} is not in the farm file any more: removed")
+                machine.remove(self.home, name)
+
+    def _boot(self, server: Server, tree: Path) -> None:
+        wanted = disk.Disk(
+            server.name,
+            IPv4Interface((server.address, self.farm.lan.prefixlen)),
+            mac(self.home.id, server.name),
+            tree,
+        )
+        on = machine.is_on(self.home, server.name)
+        # A machine whose switch died has no link any more, and gets one only by booting.
+        if on and not self._is_plugged(server.name):
+            machine.power_off(self.home, server.name)
+        if not disk.is_as_wanted(self.home, wanted):
+            machine.power_off(self.home, server.name)
+            disk.ensure(self.home, wanted)
+        machine.power_on(self.home, server.name)
+        machine.wait_ready(self.home, server.name, server.address, _BOOT_S)
+        self._report(f"{server.name} is up at {server.address}")
+
+    def _is_plugged(self, name: str) -> bool:
+        # Just started, it may have no port yet: only one that has booted is told to be lost.
+        booted = machine.init(self.home, name) is not None
+        return not booted or network.has_port(self.home, name)
+
+    def _write_known_hosts(self) -> None:
+        lines = [
+            f"{server.address},{server.name} {disk.host_key(self.home, server.name)}\n"
+            for server in self.farm.servers
+            if machine.exists(self.home, server.name)
+        ]
+        write_file(self.home.known_hosts, "".join(lines))
+
+    def _chosen(self, names: Iterable[str] | None) -> tuple[Server, ...]:
+        if names is None:
+            return self.farm.servers
+        return tuple(self.server(name) for name in names)
+
+    def server(self, name: str) -> Server:
+        """Return a server of the farm.
+
+        Raises:
+            InputRefused: If there is none of that name.
+        """
+        server = self.farm.server(name)
+        if server is None:
+            known = ", ".join(server.name for server in self.farm.servers)
+            raise InputRefused(f"{name} is not a server of this farm; there are {known}")
+        return server
+
+    def _known(self, name: str) -> None:
+        if name != "client":
+            self.server(name)
+
+    def _require(self) -> None:
+        if read_record(self.home.record) is None or not self.is_up():
+            raise LabFailed("this farm's lab is not up; `stillup lab up` starts it")
+
+
+def down(home: Home, report: Report = _silent) -> None:
+    """Remove a lab: its machines with their disks, its network, its forwarder, its keys.
+
+    The image stays. Works whatever state the lab is in, and where there is none.
+    """
+    if not home.path.parent.is_dir():
+        return
+    with locked(home, "down", report):
+        cgroup.kill(cgroup.group_of(home.id))
+        cgroup.remove_top()
+        clear_leftovers()
+        if home.path.is_dir():
+            # Renamed first: a removal that is interrupted leaves no half lab.
+            gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=home.path.parent))
+            home.path.rename(gone / "lab")
+            shutil.rmtree(gone)
+
+
+def clear_leftovers() -> None:
+    """Finish the removals that were interrupted."""
+    for leftover in LABS.glob(".gone-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def list_labs() -> tuple[Home, ...]:
+    """Return the labs of this host."""
+    if not LABS.is_dir():
+        return ()
+    return tuple(Home(path) for path in sorted(LABS.iterdir()) if not path.name.startswith("."))

@@ -1,0 +1,62 @@
+"""What a lab's things are called: pure functions of the farm, so that nothing need be remembered.
+
+Interface names fit the kernel's 15 characters (IFNAMSIZ - 1), and no name is shared by
+two labs where they could meet (a folder, a control group); inside a lab's own network
+namespaces the names are short and the same in every lab.
+"""
+
+import hashlib
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from stillup.errors import LabFailed
+from stillup.model.farm import Farm
+
+BRIDGE = "lan"
+CLIENT_PORT = "to-client"
+INTERFACE = "eth0"
+_LONGEST_IN_PORT = 12
+
+
+def path_hash(farm_path: Path) -> str:
+    """Return 8 hexadecimal digits that tell farm files apart by their absolute path."""
+    return hashlib.sha256(str(farm_path.resolve()).encode()).hexdigest()[:8]
+
+
+def lab_id(farm_name: str, farm_path: Path) -> str:
+    """Return the name of the lab's folder: the farm's name, for people, and its file's hash."""
+    return f"{farm_name}-{path_hash(farm_path)}"
+
+
+def port(server: str) -> str:
+    """Return the name of the switch's port to a server, at most 15 characters.
+
+    ``client`` as a server's name would collide with the client's own port, so it is hashed
+    like names that are too long.
+    """
+    if len(server) <= _LONGEST_IN_PORT and server != "client":
+        return f"to-{server}"
+    return f"to-{hashlib.sha256(server.encode()).hexdigest()[:_LONGEST_IN_PORT]}"
+
+
+def mac(lab: str, server: str) -> str:
+    """Return a server's hardware address: locally administered, the same after each boot."""
+    digest = hashlib.sha256(f"{lab}/{server}".encode()).digest()
+    return ":".join(["02", *(f"{byte:02x}" for byte in digest[:5])])
+
+
+def client_address(farm: Farm) -> IPv4Address:
+    """Return the LAN address of the client: the highest that the farm does not use.
+
+    Raises:
+        LabFailed: If the farm uses every address of its LAN.
+    """
+    taken = {server.address for server in farm.servers} | set(farm.vip.addresses)
+    last = int(farm.lan.broadcast_address) - 1
+    for number in range(last, int(farm.lan.network_address), -1):
+        address = IPv4Address(number)
+        if address not in taken:
+            return address
+    raise LabFailed(
+        f"the LAN {farm.lan} has no free address for the lab's client: widen network.lan"
+    )
