@@ -3,20 +3,27 @@
 A drain outlives a reload, a restart and a power loss: after each one the servers' state is
 saved to where HAProxy's configuration loads it from (``server-state-file``), and the unit saves
 it again whenever HAProxy is reloaded or stopped.
+
+Who drained is noted beside: what an ``apply`` that was interrupted left drained, the next one
+undrains; what a user drained stays drained until a user undrains it.
 """
 
 import csv
+import json
 import socket
 from dataclasses import dataclass
 
 from stillup.errors import ServerFailed
-from stillup.node.disk import write_whole
+from stillup.node.disk import read_regular, write_whole
 from stillup.node.message import JsonObject
 from stillup.node.world import World, at
 
 SOCKET = "/run/haproxy/admin.sock"
 STATE_FILE = "/var/lib/haproxy/server-state"
+NOTE = "/var/lib/stillup/drained-by-apply.json"
 BACKEND = "site"
+BY_USER = "user"
+BY_APPLY = "apply"
 ANSWER_S = 3.0
 DRAINED = 0x08
 """SRV_ADMF_FDRAIN: drained by an administrator (management guide, "show servers state")."""
@@ -34,6 +41,8 @@ class Target:
     check: str
     sessions: int
     since_s: int
+    drained_by: str | None = None
+    """``user`` or ``apply``; None when not drained. What is not known to be ours is the user's."""
 
 
 def ask(world: World, command: str) -> str:
@@ -56,7 +65,7 @@ def ask(world: World, command: str) -> str:
 
 def targets(world: World) -> tuple[Target, ...]:
     """Return every server of every backend."""
-    drained = _drained(ask(world, "show servers state"))
+    drained, ours = _drained(ask(world, "show servers state")), _ours(world)
     text = ask(world, "show stat -1 4 -1").removeprefix("# ")
     return tuple(
         Target(
@@ -68,6 +77,9 @@ def targets(world: World) -> tuple[Target, ...]:
             check=" ".join(filter(None, [row["check_status"], row["last_chk"]])),
             sessions=int(row["scur"] or 0),
             since_s=int(row["lastchg"] or 0),
+            drained_by=_by(row["svname"], ours)
+            if (row["pxname"], row["svname"]) in drained
+            else None,
         )
         for row in csv.DictReader(text.splitlines())
     )
@@ -84,24 +96,35 @@ def as_json(target: Target) -> JsonObject:
         "check": target.check,
         "sessions": target.sessions,
         "since_s": target.since_s,
+        "drained_by": target.drained_by,
     }
 
 
-def drain(world: World, server: str, *, drain: bool) -> int:
+def drain(world: World, server: str, *, drain: bool, by: str = BY_USER) -> int:
     """Send no new users to ``server``, or send them again; return its open sessions.
 
-    Asking again changes nothing, so that the caller may ask until the answer is 0.
+    Asking again changes nothing, so that the caller may ask until the answer is 0. An
+    ``apply`` never undrains what a user drained, and a user who drains what an ``apply`` has
+    drained keeps it so.
 
     Raises:
         ServerFailed: If HAProxy does not know the server, or does not answer.
     """
     target = _target(world, server)
+    if by == BY_APPLY and target.drained_by == BY_USER:
+        return target.sessions
+    # The note comes before the drain and goes after it, so that a drain of ours is never
+    # taken for the user's, whenever this is interrupted.
+    if drain:
+        _note(world, server, ours=by == BY_APPLY)
     if target.drain != drain:
         word = "drain" if drain else "ready"
         answer = ask(world, f"set server {BACKEND}/{server} state {word}").strip()
         if answer:
             raise ServerFailed(f"HAProxy did not {word} {server}: {answer}")
     save_state(world)
+    if not drain:
+        _note(world, server, ours=False)
     return _target(world, server).sessions
 
 
@@ -117,6 +140,27 @@ def _target(world: World, server: str) -> Target:
         if (target.backend, target.server) == (BACKEND, server):
             return target
     raise ServerFailed(f"HAProxy has no server {server} in its backend {BACKEND}")
+
+
+def _by(server: str, ours: frozenset[str]) -> str:
+    return BY_APPLY if server in ours else BY_USER
+
+
+def _ours(world: World) -> frozenset[str]:
+    """Return the servers that an ``apply`` has drained, or was about to."""
+    try:
+        return frozenset(json.loads(read_regular(at(world, NOTE)) or b"[]"))
+    except (ValueError, TypeError):
+        return frozenset()
+
+
+def _note(world: World, server: str, *, ours: bool) -> None:
+    before = _ours(world)
+    after = before | {server} if ours else before - {server}
+    if after != before:
+        place = at(world, NOTE)
+        place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        write_whole(place, json.dumps(sorted(after)).encode(), 0o644)
 
 
 def _drained(text: str) -> frozenset[tuple[str, str]]:

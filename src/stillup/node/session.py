@@ -33,7 +33,7 @@ Operations:
     apply            {"bundle", "overwrite"?: bool} -> {"changed": [change], "seconds": float}
                      takes the lock for itself when the session has not
     state            {} -> see ``stillup.node.state``
-    drain            {"server": str, "drain": bool} -> {"sessions": int}
+    drain            {"server": str, "drain": bool, "by"?: "user"|"apply"} -> {"sessions": int}
                      at this balancer's HAProxy; ask again until 0
     vip              {"action": "yield"|"resume", "seconds"?: int} -> the daemon's answer
     release.begin    {"release": str, "sha256": hex, "size": bytes} -> {"have": bool}
@@ -236,7 +236,9 @@ def _drain(session: Session, request: JsonObject) -> JsonObject:
     wanted = request.get("drain")
     if not isinstance(wanted, bool):
         raise InputRefused("drain: drain must be true or false")
-    return {"sessions": haproxy.drain(session.world, text(request, "server"), drain=wanted)}
+    by = text(request, "by") if "by" in request else haproxy.BY_USER
+    server = text(request, "server")
+    return {"sessions": haproxy.drain(session.world, server, drain=wanted, by=by)}
 
 
 def _vip(session: Session, request: JsonObject) -> JsonObject:

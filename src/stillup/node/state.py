@@ -5,8 +5,8 @@ load        load average over one minute
 disk_free, disk_size   bytes of the file system of /var, free to root
 uptime_s    seconds since the server started
 heartbeat   the daemon's status, as it tells it; null if there is none
-haproxy     [{"backend","server","status","weight","drain","check","sessions","since_s"}];
-            null if none answers
+haproxy     [{"backend","server","status","weight","drain","check","sessions","since_s",
+            "drained_by": "user"|"apply"|null}]; null if none answers
 database    {"up": bool, "uptime_s": int, "connections": int} or {"up": false, "reason"};
             null where none is managed
 release     the current release of the site; null if there is none
