@@ -1,21 +1,34 @@
 """``stillup check``: every problem of the farm file, and every single point of failure.
 
-As JSON: ``{"sound": bool, "farm": name or null, "problems": [{"file", "line", "path", "text",
-"code"}], "weaknesses": [{"code", "servers", "text", "remedy"}], "votes": {"voters",
-"majority", "balancers", "text"} or null}``. The exit code is 0 for a sound farm, weak or not,
-and 2 for one with problems.
+The farm file, the secrets beside it (when they are there), and the files and folders on this
+machine that it names. As JSON::
+
+    {"sound": bool, "farm": name or null,
+     "problems": [{"file", "line", "path", "text", "code"}],
+     "weaknesses": [{"code", "servers": [name], "text", "remedy"}],
+     "votes": {"voters", "majority", "balancers", "text"} or null,
+     "notes": [{"path", "text", "code"}]}
+
+The exit code is 0 for a sound farm, weak or not, and 2 for one with problems.
 """
 
 import json
 from argparse import Namespace
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from stillup.cli.arguments import Subparsers
 from stillup.cli.context import load_farm_text
+from stillup.cli.files import FileRefused
+from stillup.cli.local_files import Finding, findings
+from stillup.cli.secrets_file import given_secrets, secrets_path
 from stillup.errors import EXIT_DONE, EXIT_INPUT
 from stillup.model.farm import Farm, Role
-from stillup.model.problems import Problem, listing
+from stillup.model.problems import Problem, listing, shown_path
 from stillup.model.read import FarmText
+from stillup.model.secrets import GivenSecrets
 from stillup.model.weakness import Weakness, single_points_of_failure, votes
 
 
@@ -24,48 +37,89 @@ def add(subparsers: Subparsers) -> None:
     subparsers.add_parser(
         "check",
         help="every problem and every single point of failure",
-        description="Tells every problem of the farm file, and what stops when which server dies.",
+        description="Tells every problem of the farm file, of the secrets beside it and of the\n"
+        "files it names, and what stops when which server dies. Nothing is written.",
     )
 
 
 def run(arguments: Namespace) -> int:
-    """Check the farm file."""
-    read = load_farm_text(arguments.file)
-    farm, problems = (read.farm, ()) if isinstance(read, FarmText) else (None, read)
-    print(_as_json(farm, problems) if arguments.json else _as_text(farm, problems))
-    return EXIT_INPUT if problems else EXIT_DONE
+    """Check the farm file and what it names; nothing is written."""
+    checked = _checked(arguments.file)
+    print(_as_json(checked) if arguments.json else _as_text(checked))
+    return EXIT_INPUT if checked.problems else EXIT_DONE
 
 
-def _as_json(farm: Farm | None, problems: tuple[Problem, ...]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a farm file amounts to; ``farm`` is None when the file itself has problems."""
+
+    farm: Farm | None
+    problems: tuple[Problem, ...]
+    notes: tuple[Finding, ...]
+
+
+def _checked(path: Path) -> _Checked:
+    read = load_farm_text(path)
+    secrets = _secrets_problems(path)
+    if not isinstance(read, FarmText):
+        return _Checked(None, (*read, *secrets), ())
+    found = list(findings(read.farm, path, datetime.now(UTC)))
+    problems = _problems(read, path, (one for one in found if one.is_problem))
+    notes = tuple(one for one in found if not one.is_problem)
+    return _Checked(read.farm, (*problems, *secrets), notes)
+
+
+def _problems(read: FarmText, path: Path, found: Iterable[Finding]) -> list[Problem]:
+    def problem(one: Finding) -> Problem:
+        line = read.lines.line(one.path)
+        return Problem(str(path), line, shown_path(one.path), one.text, one.code)
+
+    return sorted(map(problem, found), key=lambda problem: problem.line)
+
+
+def _secrets_problems(path: Path) -> tuple[Problem, ...]:
+    try:
+        given = given_secrets(path)
+    except FileRefused as error:
+        return (Problem(str(secrets_path(path)), 1, "", error.text, error.code),)
+    return () if isinstance(given, GivenSecrets) else given
+
+
+def _as_json(checked: _Checked) -> str:
+    farm = checked.farm
     told = {
-        "sound": not problems,
+        "sound": not checked.problems,
         "farm": farm.name if farm else None,
-        "problems": [asdict(problem) for problem in problems],
+        "problems": [asdict(problem) for problem in checked.problems],
         "weaknesses": [asdict(one) for one in single_points_of_failure(farm)] if farm else [],
         "votes": asdict(votes(farm)) if farm else None,
+        "notes": [
+            {"path": shown_path(note.path), "text": note.text, "code": note.code}
+            for note in checked.notes
+        ],
     }
     return json.dumps(told, indent=2, ensure_ascii=False)
 
 
-def _as_text(farm: Farm | None, problems: tuple[Problem, ...]) -> str:
-    if farm is None:
-        return listing(problems)
-    weaknesses = single_points_of_failure(farm)
-    lines = [_summary(farm), f"Votes: {votes(farm).text}."]
-    if not weaknesses:
-        lines.append("No single point of failure.")
+def _as_text(checked: _Checked) -> str:
+    lines = [listing(checked.problems)] if checked.problems else []
+    if checked.farm is None:
+        return "\n".join(lines)
+    if not checked.problems:
+        lines.append(_summary(checked.farm))
+    weaknesses = single_points_of_failure(checked.farm)
+    lines += [f"  single points of failure: {len(weaknesses) or 'none'}"]
     for weakness in weaknesses:
         lines += _told(weakness)
+    lines.append(f"  votes: {votes(checked.farm).text}")
+    lines += [f"  note: {shown_path(note.path)}: {note.text}" for note in checked.notes]
     return "\n".join(lines)
 
 
 def _summary(farm: Farm) -> str:
     counts = ", ".join(f"{len(farm.having(role))} {role}" for role in Role)
-    return f"{farm.name}: no problems in the farm file; {len(farm.servers)} servers ({counts})."
+    return f"{farm.name}: no problems; {len(farm.servers)} servers ({counts})"
 
 
 def _told(weakness: Weakness) -> list[str]:
-    return [
-        f"Single point of failure: {weakness.text} [{weakness.code}].",
-        f"    {weakness.remedy[0].upper()}{weakness.remedy[1:]}.",
-    ]
+    return [f"    {weakness.text} [{weakness.code}]", f"      way out: {weakness.remedy}"]

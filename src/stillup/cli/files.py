@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from stillup.errors import InputRefused
 from stillup.model.problems import printable
@@ -18,12 +19,23 @@ _KINDS = {
 }
 
 
+class FileRefused(InputRefused):
+    """A file that cannot be used as it is; ``text`` says why, without the file's name."""
+
+    code: ClassVar[str] = "file-refused"
+
+    def __init__(self, path: Path, text: str) -> None:
+        """Keep the reason beside the whole sentence."""
+        super().__init__(f"{printable(str(path))} {text}")
+        self.text = text
+
+
 def read_file(path: Path, most_bytes: int) -> bytes:
     """Return the first ``most_bytes`` of a regular file.
 
     Raises:
         FileNotFoundError: If there is none.
-        InputRefused: If it is no regular file or cannot be read.
+        FileRefused: If it is no regular file or cannot be read.
     """
     with opened(path) as descriptor:
         return first_bytes(descriptor, path, most_bytes)
@@ -35,7 +47,7 @@ def opened(path: Path) -> Iterator[int]:
 
     Raises:
         FileNotFoundError: If there is none.
-        InputRefused: If it is no regular file or cannot be opened.
+        FileRefused: If it is no regular file or cannot be opened.
     """
     try:
         # Looked at before it is opened, as opening alone makes some devices act; and opened
@@ -57,7 +69,7 @@ def first_bytes(descriptor: int, path: Path, most_bytes: int) -> bytes:
     """Return what an opened file begins with.
 
     Raises:
-        InputRefused: If it cannot be read.
+        FileRefused: If it cannot be read.
     """
     parts: list[bytes] = []
     left = most_bytes
@@ -73,9 +85,9 @@ def first_bytes(descriptor: int, path: Path, most_bytes: int) -> bytes:
 def _refuse_all_but_files(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no file")
-        raise InputRefused(f"{printable(str(path))} is {kind}; name a file")
+        raise FileRefused(path, f"is {kind}; name a file")
 
 
-def _unreadable(path: Path, error: Exception) -> InputRefused:
+def _unreadable(path: Path, error: Exception) -> FileRefused:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return InputRefused(f"{printable(str(path))} cannot be read: {why}")
+    return FileRefused(path, f"cannot be read: {why}")

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from stillup.cli.certificate import Pair, PairRefused, read_pair
@@ -13,7 +13,9 @@ from stillup.cli.files import first_bytes, opened
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
 from stillup.model.farm import Farm
-from stillup.model.problems import shown
+from stillup.model.problems import joined, shown
+
+_ENDS_SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Finding:
     path: tuple[str, str]
     text: str
     code: str
+    is_problem: bool = True
+    """False for what only deserves a note."""
 
 
 def beside(farm_path: Path, named: str) -> Path:
@@ -38,12 +42,23 @@ def findings(farm: Farm, farm_path: Path, now: datetime) -> Iterator[Finding]:
     yield from _site(farm, farm_path)
     yield from _ssh(farm, farm_path)
     if farm.tls.enabled and farm.tls.certificate is not None:
-        pair = own_certificate(farm, farm_path, now)
-        if isinstance(pair, PairRefused):
-            yield Finding(("tls", pair.key), pair.text, pair.code)
-        elif lacking := pair.lacks(farm.site.hosts):
-            told = f"is not for {', '.join(lacking)}, so browsers will refuse it there"
-            yield Finding(("tls", "certificate"), told, "certificate-of-another")
+        yield from _certificate(farm, farm_path, now)
+    elif farm.tls.enabled:
+        told = "not given, so stillup signs one itself, which browsers warn of"
+        yield Finding(("tls", "certificate"), told, "self-signed", is_problem=False)
+
+
+def _certificate(farm: Farm, farm_path: Path, now: datetime) -> Iterator[Finding]:
+    pair = own_certificate(farm, farm_path, now)
+    if isinstance(pair, PairRefused):
+        yield Finding(("tls", pair.key), pair.text, pair.code)
+        return
+    if lacking := pair.lacks(farm.site.hosts):
+        told = f"is not for {joined(lacking)}, so browsers will refuse it there"
+        yield Finding(("tls", "certificate"), told, "certificate-of-another")
+    if pair.ends - now < _ENDS_SOON:
+        told = f"ends on {pair.ends:%Y-%m-%d}, and browsers refuse the site from then on"
+        yield Finding(("tls", "certificate"), told, "certificate-ends-soon", is_problem=False)
 
 
 def own_certificate(farm: Farm, farm_path: Path, now: datetime) -> Pair | PairRefused:

@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 
 from stillup.cli.certificate import self_signed, still_good
-from stillup.cli.files import first_bytes, opened
+from stillup.cli.files import FileRefused, first_bytes, opened
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
 from stillup.model.farm import Farm
-from stillup.model.problems import Problem, listing, printable
+from stillup.model.problems import Problem, listing
 from stillup.model.secrets import GivenSecrets, read_secrets, write_secrets
 
 _PASSWORD_BYTES = 24
@@ -67,7 +67,7 @@ def complete_secrets(farm: Farm, farm_path: Path, now: datetime) -> GivenSecrets
                 _write(beside, path, write_secrets(complete))
                 _ignore_in_git(path)
     except OSError as error:
-        raise InputRefused(f"{printable(str(path))} cannot be written: {error.strerror}") from error
+        raise FileRefused(path, f"cannot be written: {error.strerror}") from error
     return complete
 
 
@@ -94,12 +94,12 @@ def _completed(given: GivenSecrets, farm: Farm, now: datetime) -> GivenSecrets:
 
 
 def _refuse_unless_private(path: Path, status: os.stat_result) -> None:
-    name = printable(str(path))
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         mode = f"{stat.S_IMODE(status.st_mode):04o}"
-        raise InputRefused(
-            f"{name} is open to others (mode {mode}); `chmod 600 {name}`, and if others have "
-            "read it, remove it so that new secrets are made"
+        raise FileRefused(
+            path,
+            f"is open to others (mode {mode}); `chmod 600` it, and if others may have read it, "
+            "remove it so that new secrets are made",
         )
     _refuse_unless_ours(path, status)
 
@@ -108,9 +108,7 @@ def _refuse_unless_ours(path: Path, status: os.stat_result) -> None:
     # Root works for the owner of the folder too: `sudo stillup lab up` beside a user's own file.
     allowed = {os.geteuid()} if os.geteuid() else {0, path.resolve().parent.stat().st_uid}
     if status.st_uid not in allowed:
-        raise InputRefused(
-            f"{printable(str(path))} belongs to {_account(status.st_uid)}; it has to be yours"
-        )
+        raise FileRefused(path, f"belongs to {_account(status.st_uid)}; it has to be yours")
 
 
 def _account(uid: int) -> str:

@@ -33,8 +33,13 @@ def _checked(parse: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-Label = Annotated[str, _checked(values.label)]
-Address = Annotated[str, _checked(values.address)]
+_DURATION = Field(json_schema_extra={"pattern": r"^\d+(\.\d+)? ?(ms|s|min)$"})
+_SIZE = Field(json_schema_extra={"pattern": r"^\d+ ?(KB|MB|GB)$"})
+_LABEL = Field(json_schema_extra={"pattern": r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"})
+_IPV4 = Field(json_schema_extra={"format": "ipv4"})
+
+Label = Annotated[str, _checked(values.label), _LABEL]
+Address = Annotated[str, _checked(values.address), _IPV4]
 Host = Annotated[str, _checked(values.host)]
 LocalPath = Annotated[str, _checked(values.local_path)]
 RoleWord = Annotated[
@@ -77,7 +82,7 @@ class VipSection(Section):
         examples=[["10.0.0.1"]],
         min_length=1,
     )
-    lease: Annotated[str, _checked(LEASE)] = Field(
+    lease: Annotated[str, _checked(LEASE), _DURATION] = Field(
         default="500ms",
         description="How long a vote for the holder lasts, 150ms to 10s: the bound on an "
         "unplanned outage. Shorter moves sooner, and needs a network that answers sooner.",
@@ -136,7 +141,7 @@ class BalancerSection(Section):
         description="The most requests a web server gets at once, 1 to 100000; more wait at "
         "the balancer.",
     )
-    queue: Annotated[str, _checked(QUEUE)] = Field(
+    queue: Annotated[str, _checked(QUEUE), _DURATION] = Field(
         default="10s",
         description="How long a request may wait there, 100ms to 5min, before it is answered "
         "503 with Retry-After.",
@@ -173,10 +178,10 @@ class WebSection(Section):
         description="PHP processes on each web server, 1 to 2000: so many pages are made at "
         "once. Each may take `php_memory`.",
     )
-    php_memory: Annotated[str, _checked(PHP_MEMORY)] = Field(
+    php_memory: Annotated[str, _checked(PHP_MEMORY), _SIZE] = Field(
         default="128MB", description="The most memory one PHP request may take, 16MB to 64GB."
     )
-    upload: Annotated[str, _checked(UPLOAD)] = Field(
+    upload: Annotated[str, _checked(UPLOAD), _SIZE] = Field(
         default="32MB", description="The largest request body, and so upload, 1MB to 16GB."
     )
 
@@ -192,7 +197,7 @@ class DatabaseSection(Section):
         description="The account that the site uses: 1 to 32 letters, digits and _. Its "
         "password is made by stillup.",
     )
-    buffer: Annotated[str, _checked(BUFFER)] = Field(
+    buffer: Annotated[str, _checked(BUFFER), _SIZE] = Field(
         default="128MB",
         description="Memory for MariaDB's buffer pool, 16MB to 1024GB: about 70 % of a server "
         "that does nothing else.",
@@ -224,7 +229,7 @@ class SshSection(Section):
 class PromisesSection(Section):
     """What the farm is held to."""
 
-    outage: Annotated[str, _checked(OUTAGE)] = Field(
+    outage: Annotated[str, _checked(OUTAGE), _DURATION] = Field(
         default="1s",
         description="The longest outage when a server dies unplanned, 10ms to 60min; no "
         "shorter than `vip.lease`.",

@@ -48,9 +48,10 @@ def votes(farm: Farm) -> Votes:
         only = farm.having(Role.BALANCER)[0].name
         text = f"{only} holds the virtual IP alone, so it needs nobody's vote and nobody takes over"
     else:
+        every = "both" if balancers == 2 else f"all {balancers}"
         text = (
             f"the virtual IP lives as long as {majority} of the {voters} servers do, one of them a "
-            f"balancer, and as long as all {balancers} balancers do, however few of the others are left"
+            f"balancer, and as long as {every} balancers do, however few of the others are left"
         )
     return Votes(voters, majority, balancers, text)
 
