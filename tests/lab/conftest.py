@@ -1,0 +1,85 @@
+"""Fixtures of the lab tests: the example's six machines, booted once for all tests.
+
+``lab`` has bare machines or whatever the tests before left on them; ``applied`` has the farm
+file applied. After each test every link is healed and every machine switched on again, so
+that tests may break what they like.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.lab.running import ROOT, RunningLab, lab_of
+
+_SMALL = """\
+[farm]
+name = "small"
+[network]
+lan = "10.0.0.0/24"
+[vip]
+addresses = ["10.0.0.1"]
+[site]
+hosts = ["small.example"]
+source = "site/"
+[servers]
+one = { address = "10.0.0.2", roles = ["balancer", "web", "database"] }
+two = { address = "10.0.0.3", roles = ["balancer", "web"] }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _only_as_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("boots machines, which needs root")
+
+
+@pytest.fixture(scope="session")
+def whole_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """The lab of ``examples/farm.toml``, in a folder of its own, for the whole session."""
+    folder = tmp_path_factory.mktemp("farm")
+    shutil.copytree(ROOT / "examples", folder, dirs_exist_ok=True)
+    with lab_of(folder / "farm.toml") as running:
+        running.lab.up()
+        yield running
+
+
+@pytest.fixture
+def lab(whole_lab: RunningLab) -> Iterator[RunningLab]:
+    """Six machines that are up, with their links whole."""
+    whole_lab.make_whole()
+    yield whole_lab
+    whole_lab.make_whole()
+
+
+@pytest.fixture(scope="session")
+def applied_lab(whole_lab: RunningLab) -> RunningLab:
+    """The farm file applied once; a failure is said once for each test that needs it."""
+    whole_lab.stillup("--lab", "apply")
+    return whole_lab
+
+
+@pytest.fixture
+def applied(applied_lab: RunningLab, lab: RunningLab) -> RunningLab:
+    """Six machines that serve the example's site."""
+    return lab
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[RunningLab]:
+    """A lab of two machines, not yet up, for one test alone."""
+    (tmp_path / "farm.toml").write_text(_SMALL)
+    (tmp_path / "site").mkdir()
+    with lab_of(tmp_path / "farm.toml") as running:
+        yield running
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[RunningLab]:
+    """A second lab with the same names and addresses as ``small``."""
+    folder = tmp_path / "other"
+    (folder / "site").mkdir(parents=True)
+    (folder / "farm.toml").write_text(_SMALL)
+    with lab_of(folder / "farm.toml") as running:
+        yield running
