@@ -1,0 +1,146 @@
+"""What is to be done, in which order, so that the farm serves all the while (pure).
+
+The rules:
+
+* The database first, then the web servers, then the balancers: nothing sends to what is not
+  there yet. A server with several roles goes with the first of them.
+* What was never applied serves nobody: such servers are changed at once, side by side. A new
+  balancer comes after the old ones, when these know it as a voter already.
+* What serves is changed one after another: ill servers first, the virtual IP's holder last. A
+  web server is drained at every balancer before, if another can serve meanwhile; a balancer
+  hands the virtual IP over before, if the change would disturb it; the next one's turn comes
+  when the last is up again.
+* What an interrupted apply had drained is undrained, what the user drained stays so.
+
+The plan is made anew from what is seen each time, so an apply that was interrupted anywhere
+is carried on by planning again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from stillup.deploy.impact import disturbs_address, disturbs_vote
+from stillup.deploy.refusals import Refusal, refusals, warnings
+from stillup.deploy.standing import BY_APPLY, Standing
+from stillup.deploy.steps import (
+    AwaitHolder,
+    AwaitUp,
+    AwaitVote,
+    Change,
+    Drain,
+    FirstRelease,
+    Resume,
+    Step,
+    Undrain,
+    Yield,
+)
+from stillup.deploy.view import Situation
+from stillup.model.farm import Role
+
+ORDER = (Role.DATABASE, Role.WEB, Role.BALANCER)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Ordered steps; what speaks against beginning; what to know before."""
+
+    steps: tuple[Step, ...]
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    standings: Mapping[str, Standing] = field(default_factory=dict, repr=False)
+
+
+def plan(situation: Situation) -> Plan:
+    """Decide what an apply does in ``situation``; no steps when nothing is to be done."""
+    steps = list(_leftovers(situation))
+    for role in ORDER:
+        steps += _phase(situation, role)
+        if role is Role.WEB:
+            steps += _first_releases(situation)
+    if steps:
+        steps += _at_the_end(situation)
+    return Plan(tuple(steps), refusals(situation), warnings(situation), dict(situation.standings))
+
+
+def _leftovers(situation: Situation) -> Iterable[Step]:
+    """Undrain what an interrupted apply left drained, unless its own turn will."""
+    for web in situation.webs:
+        at = tuple(
+            balancer
+            for balancer, backend in situation.seen_by(web).items()
+            if backend.drained_by == BY_APPLY
+        )
+        if at and not situation.to_change(web):
+            yield Undrain(web, at)
+
+
+def _phase(situation: Situation, role: Role) -> list[Step]:
+    servers = [name for name in situation.turn_of(role) if situation.to_change(name)]
+    new = tuple(name for name in servers if situation.standings[name].first)
+    old = sorted(
+        (name for name in servers if name not in new), key=lambda name: _rank(situation, name)
+    )
+    side_by_side: list[Step] = [Change(new)] if new else []
+    one_by_one: list[Step] = []
+    for position, name in enumerate(old):
+        one_by_one += _turn(situation, name, before=old[:position])
+    if role is Role.BALANCER:
+        return one_by_one + side_by_side
+    return side_by_side + one_by_one
+
+
+def _rank(situation: Situation, name: str) -> int:
+    """Ill first: they have nothing to lose, and the others can serve for the next one then."""
+    if situation.standings[name].holding:
+        return 2
+    is_well = name not in situation.webs or (
+        situation.is_up(name) and not situation.drained_by(name, BY_APPLY)
+    )
+    return 1 if is_well else 0
+
+
+def _turn(situation: Situation, name: str, *, before: list[str]) -> list[Step]:
+    """Return one serving server's turn: out of the way, changed, well, back again."""
+    standing = situation.standings[name]
+    at = tuple(situation.seen_by(name))
+    drains = situation.may_drain(name, before)
+    peers = tuple(balancer for balancer in situation.balancers if balancer != name)
+    yields = name in situation.balancers and bool(peers) and disturbs_address(standing)
+    steps: list[Step] = []
+    if drains:
+        steps.append(Drain(name, at))
+    if yields:
+        steps.append(Yield(name, peers))
+    steps.append(Change((name,)))
+    if disturbs_vote(standing):
+        steps.append(AwaitVote((name,)))
+    if yields:
+        steps.append(Resume(name))
+    if drains or situation.drained_by(name, BY_APPLY):
+        steps.append(Undrain(name, at))
+    if at and situation.is_served_by(name):
+        steps.append(AwaitUp((name,), at, must=situation.someone_is_up))
+    if standing.backends and (up := situation.up_at(name)):
+        steps.append(AwaitUp(up, (name,)))
+    return steps
+
+
+def _first_releases(situation: Situation) -> list[Step]:
+    if situation.release is None or not situation.without_release:
+        return []
+    return [FirstRelease(situation.without_release, situation.release)]
+
+
+def _at_the_end(situation: Situation) -> list[Step]:
+    """Do not say done before the page is there."""
+    webs = tuple(
+        web
+        for web in situation.webs
+        if web in situation.standings
+        and not situation.is_kept_drained(web)
+        and (situation.is_up(web) or situation.to_change(web) or web in situation.without_release)
+    )
+    balancers = situation.balancers
+    if not balancers:
+        return []
+    return [*([AwaitUp(webs, balancers)] if webs else []), AwaitHolder(balancers)]

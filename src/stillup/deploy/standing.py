@@ -1,0 +1,168 @@
+"""How a server stands before a change, as values read from what its node answered (pure).
+
+A ``Standing`` is one server's answers to ``compare`` and ``state``; the plan is made from these
+and the farm alone. What a server did not tell (its HAProxy or its heartbeat is silent, or it has
+none) is None, never a made-up value.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stillup.node.message import Json, JsonObject
+
+BY_APPLY = "apply"
+BY_USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between what a server has and what it should have.
+
+    ``kind`` and ``action`` are the words of the node's ``compare``; ``diff`` is unified, and
+    None where there is no text or it is secret. ``by_hand``: somebody else's work would be lost.
+    """
+
+    kind: str
+    name: str
+    action: str
+    diff: str | None = None
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One web server as one balancer's HAProxy sees it."""
+
+    up: bool
+    """Its checks pass, whether it is drained or not."""
+    drained_by: str | None = None
+    """``user``, ``apply`` (left by an interrupted one), or None for not drained."""
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What the heartbeat daemon on a server says of itself."""
+
+    healthy: bool
+    reason: str
+    holding: bool
+    """Whether it holds the virtual IP by a lease that has not run out."""
+    voters: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One server, as seen just now."""
+
+    server: str
+    first: bool
+    """Nothing was ever applied to it, so nothing of it serves."""
+    unfinished: bool = False
+    """An apply was interrupted on it, and is to be carried on."""
+    changes: tuple[Change, ...] = ()
+    backends: Mapping[str, Backend] | None = None
+    heartbeat: Heartbeat | None = None
+    release: str | None = None
+    """The release of the site that it serves; None for none."""
+
+    @property
+    def to_change(self) -> bool:
+        """Whether an apply has something to do on it."""
+        return self.unfinished or bool(self.changes)
+
+    @property
+    def holding(self) -> bool:
+        """Whether it holds the virtual IP."""
+        return self.heartbeat is not None and self.heartbeat.holding
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The answer to ``compare``."""
+
+    first: bool
+    unfinished: bool
+    changes: tuple[Change, ...] = field(default=())
+
+
+def compared(answer: JsonObject) -> Compared:
+    """Read the answer to ``compare``."""
+    return Compared(
+        answer.get("first") is True,
+        answer.get("unfinished") is True,
+        changes(answer.get("changes")),
+    )
+
+
+def changes(data: Json) -> tuple[Change, ...]:
+    """Read a list of changes, as ``compare`` and ``apply`` answer them."""
+    return tuple(
+        Change(
+            str(item.get("kind", "")),
+            str(item.get("name", "")),
+            str(item.get("action", "")),
+            diff if isinstance(diff := item.get("diff"), str) else None,
+            item.get("by_hand") is True,
+        )
+        for item in _objects(data)
+    )
+
+
+def standing(server: str, answer: Compared, state: JsonObject) -> Standing:
+    """Join a server's answers to ``compare`` and ``state``."""
+    release = state.get("release")
+    return Standing(
+        server,
+        answer.first,
+        answer.unfinished,
+        answer.changes,
+        backends(state.get("haproxy")),
+        heartbeat(state.get("heartbeat")),
+        release if isinstance(release, str) else None,
+    )
+
+
+def backends(data: Json) -> Mapping[str, Backend] | None:
+    """Read how a balancer's HAProxy sees the web servers; None when it did not answer."""
+    if not isinstance(data, list):
+        return None
+    return {
+        str(row.get("server")): Backend(_is_up(row), _drained_by(row), _sessions(row))
+        for row in _objects(data)
+        if row.get("backend") == "site"
+    }
+
+
+def heartbeat(data: Json) -> Heartbeat | None:
+    """Read a heartbeat daemon's status; None when it did not answer."""
+    if not isinstance(data, dict) or "healthy" not in data:
+        return None
+    holding, voters = data.get("holding"), data.get("voters")
+    return Heartbeat(
+        data.get("healthy") is True,
+        str(data.get("reason") or ""),
+        bool(holding),
+        frozenset(voters) if isinstance(voters, (dict, list)) else frozenset(),  # type: ignore[arg-type]
+    )
+
+
+def _is_up(row: JsonObject) -> bool:
+    # HAProxy's word for a drained server whose checks pass is DRAIN; "UP 1/3" is going down.
+    return str(row.get("status", "")).startswith(("UP", "DRAIN", "no check"))
+
+
+def _drained_by(row: JsonObject) -> str | None:
+    if row.get("drain") is not True:
+        return None
+    # What is not known to be ours is the user's, and stays.
+    return BY_APPLY if row.get("drained_by") == BY_APPLY else BY_USER
+
+
+def _sessions(row: JsonObject) -> int:
+    sessions = row.get("sessions")
+    return sessions if isinstance(sessions, int) else 0
+
+
+def _objects(data: Json) -> Sequence[JsonObject]:
+    return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []

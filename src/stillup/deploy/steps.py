@@ -1,0 +1,117 @@
+"""The steps that an apply is made of, as values with a sentence each (pure).
+
+Each step may be interrupted anywhere and done again: it says what is to be so, not what is
+to be flipped.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Send ``web`` no new users, at every balancer of ``at``, and let its open sessions end."""
+
+    web: str
+    at: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"drain {self.web} at {_list(self.at)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Undrain:
+    """Send ``web`` users again."""
+
+    web: str
+    at: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"undrain {self.web} at {_list(self.at)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Apply their bundles to ``servers``, all at once; each waits for its own health."""
+
+    servers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"change {_list(self.servers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRelease:
+    """Give ``servers``, which have none, the site's release ``release``."""
+
+    servers: tuple[str, ...]
+    release: str
+
+    def __str__(self) -> str:
+        return f"release {self.release} to {_list(self.servers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitUp:
+    """Wait until each of ``webs`` is up in the eyes of each balancer of ``at``.
+
+    Not ``must``: nothing served before, so one that does not come up stops nothing.
+    """
+
+    webs: tuple[str, ...]
+    at: tuple[str, ...]
+    must: bool = True
+
+    def __str__(self) -> str:
+        return f"wait until {_list(self.at)} sees {_list(self.webs)} up"
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """Hand the virtual IP to a healthy one of ``peers``, if ``balancer`` holds it by then."""
+
+    balancer: str
+    peers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"hand the virtual IP over, if {self.balancer} holds it, to {_list(self.peers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let ``balancer`` stand for the virtual IP again, and wait until it is fit to."""
+
+    balancer: str
+
+    def __str__(self) -> str:
+        return f"{self.balancer} stands for the virtual IP again"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitVote:
+    """Wait until the heartbeat of ``servers`` runs and votes again."""
+
+    servers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"wait until {_list(self.servers)} votes"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitHolder:
+    """Wait until one of ``balancers`` holds the virtual IP."""
+
+    balancers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"wait until {_list(self.balancers, 'or')} holds the virtual IP"
+
+
+Step: TypeAlias = (
+    Drain | Undrain | Change | FirstRelease | AwaitUp | Yield | Resume | AwaitVote | AwaitHolder
+)
+
+
+def _list(names: tuple[str, ...], word: str = "and") -> str:
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last

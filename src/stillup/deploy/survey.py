@@ -1,0 +1,55 @@
+"""Looking at every server before a change: facts, bundle, comparison, state, all at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stillup.deploy.session import Sessions
+from stillup.deploy.standing import Standing, compared, standing
+from stillup.model.farm import Farm, Secrets
+from stillup.node.bundle import Facts
+from stillup.node.codec import encode
+from stillup.node.message import JsonObject
+from stillup.parts.bundle import wanted
+from stillup.servers.code import heartbeat_code
+from stillup.servers.connection import Connection
+
+LOOK_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How the reached servers stand, and the bundle of each, ready to send."""
+
+    standings: Mapping[str, Standing]
+    bundles: Mapping[str, JsonObject]
+
+
+async def survey(farm: Farm, secrets: Secrets, sessions: Sessions) -> Survey:
+    """Look at every server that has a session; changes nothing.
+
+    Raises:
+        ServerFailed: If one is no Debian we know, or could not compare.
+        ServerUnreachable: If one was lost meanwhile.
+    """
+    bundles: dict[str, JsonObject] = {}
+
+    async def look(session: Connection) -> Standing:
+        server = session.server
+        facts = _facts(await session.request("facts", {"address": str(server.address)}))
+        bundle = encode(wanted(farm, server, secrets, facts, heartbeat_code()))
+        bundles[server.name] = bundle
+        answer = await session.request("compare", {"bundle": bundle}, within_s=LOOK_WITHIN_S)
+        state = await session.request("state", within_s=LOOK_WITHIN_S)
+        return standing(server.name, compared(answer), state)
+
+    return Survey(await sessions.ask(look), bundles)
+
+
+def _facts(answer: JsonObject) -> Facts:
+    debian = answer.get("debian")
+    return Facts(
+        debian if isinstance(debian, int) else 0,
+        str(answer.get("php", "")),
+        str(answer.get("interface", "")),
+        str(answer.get("python", "")),
+    )

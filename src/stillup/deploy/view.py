@@ -1,0 +1,116 @@
+"""The farm as an apply finds it: the questions that the plan asks of it (pure)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from stillup.deploy.standing import BY_USER, Backend, Standing
+from stillup.model.farm import Farm, Role, Server
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A farm and how each reached server stands.
+
+    ``release`` is what the site's local folder would be released as; None where nobody needs
+    it, which is when every web server serves one already.
+    """
+
+    farm: Farm
+    standings: Mapping[str, Standing]
+    unreached: Mapping[str, str] = field(default_factory=dict)
+    """Each server that did not answer, and the sentence that says why."""
+    release: str | None = None
+
+    @cached_property
+    def webs(self) -> tuple[str, ...]:
+        """The reached web servers."""
+        return self._having(Role.WEB)
+
+    @cached_property
+    def balancers(self) -> tuple[str, ...]:
+        """The reached balancers."""
+        return self._having(Role.BALANCER)
+
+    @cached_property
+    def without_release(self) -> tuple[str, ...]:
+        """The web servers that have nothing to serve."""
+        return tuple(web for web in self.webs if self.standings[web].release is None)
+
+    @cached_property
+    def someone_is_up(self) -> bool:
+        """Whether any web server serves now: if none does, nothing can be lost."""
+        return any(self.is_up(web) for web in self.webs)
+
+    def turn_of(self, role: Role) -> tuple[str, ...]:
+        """Return the reached servers whose turn comes with ``role``."""
+        return tuple(
+            server.name
+            for server in self.farm.servers
+            if server.name in self.standings and _first_role(server) is role
+        )
+
+    def to_change(self, name: str) -> bool:
+        """Tell whether something is to be done on the server."""
+        return name in self.standings and self.standings[name].to_change
+
+    def seen_by(self, web: str) -> Mapping[str, Backend]:
+        """Return how each balancer that answers sees the web server, where it knows it."""
+        return {
+            balancer: views[web]
+            for balancer in self.balancers
+            if (views := self.standings[balancer].backends) is not None and web in views
+        }
+
+    def is_up(self, web: str) -> bool:
+        """Tell whether every balancer that answers sees it up (drained or not)."""
+        seen = self.seen_by(web)
+        return bool(seen) and all(backend.up for backend in seen.values())
+
+    def up_at(self, balancer: str) -> tuple[str, ...]:
+        """Return the web servers that ``balancer`` sees up and sends users to."""
+        views = self.standings[balancer].backends or {}
+        return tuple(web for web, view in views.items() if view.up and not view.drained_by)
+
+    def drained_by(self, web: str, whom: str) -> bool:
+        """Tell whether it is drained by ``whom`` at any balancer."""
+        return any(backend.drained_by == whom for backend in self.seen_by(web).values())
+
+    def is_kept_drained(self, web: str) -> bool:
+        """Tell whether the user wants it without users, at all balancers."""
+        seen = self.seen_by(web)
+        return bool(seen) and all(backend.drained_by == BY_USER for backend in seen.values())
+
+    def is_served_by(self, web: str) -> bool:
+        """Tell whether it should be up for users once it is well: released, and not kept out."""
+        return self.standings[web].release is not None and not self.is_kept_drained(web)
+
+    def may_drain(self, name: str, before: Sequence[str]) -> bool:
+        """Tell whether ``name`` is drained for its change: users have another server meanwhile.
+
+        Args:
+            name: A server; one that is no web server is never drained.
+            before: The servers that had their turn by then, and came up after it.
+        """
+        if not self.seen_by(name) or self.is_kept_drained(name):
+            return False
+        return any(
+            self._can_serve(other, came_up=other in before and self.someone_is_up)
+            for other in self.webs
+            if other != name
+        )
+
+    def _can_serve(self, web: str, *, came_up: bool) -> bool:
+        seen = self.seen_by(web)
+        if not seen or not self.is_served_by(web) or self.drained_by(web, BY_USER):
+            return False
+        return came_up or self.is_up(web)
+
+    def _having(self, role: Role) -> tuple[str, ...]:
+        return tuple(
+            server.name for server in self.farm.having(role) if server.name in self.standings
+        )
+
+
+def _first_role(server: Server) -> Role:
+    return min(server.roles, key=(Role.DATABASE, Role.WEB, Role.BALANCER).index)
