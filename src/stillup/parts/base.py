@@ -67,7 +67,8 @@ def wanted(farm: Farm, server: Server) -> Bundle:
 
 def _hosts() -> Command:
     """Keep our block of /etc/hosts as /etc/stillup/hosts says, and the user's lines alone."""
-    mark = "# stillup: the farm's servers"
+    # A dot for the apostrophe of the lines: it would end the shell's quotes.
+    mark = "# stillup: the farm.s servers"
     block = f"sed -n '/^{mark}, begin/,/^{mark}, end/p' /etc/hosts"
     return Command(
         "the farm's names in /etc/hosts",
