@@ -202,7 +202,7 @@ def _forward(work: Work, journal: Journal) -> None:
     _stop_unwanted(work)
     paths.swap(world, moves)
     if needs_daemon_reload(work.observed, touched):
-        act(world, "daemon-reload", "systemd", work.secrets)
+        act(world, "daemon-reload")
     _run_commands(work, [item for item in work.bundle.commands if not item.needs])
     _bring_up(work, touched)
     _run_commands(work, [item for item in work.bundle.commands if item.needs])
@@ -252,8 +252,8 @@ def _stop_unwanted(work: Work) -> None:
     for change in work.changes:
         if change.kind == "unit" and change.action == "remove":
             work.report("stop", change.name)
-            act(work.world, "stop", change.name, work.secrets)
-            act(work.world, "disable", change.name, work.secrets)
+            act(work.world, "stop", change.name, secrets=work.secrets)
+            act(work.world, "disable", change.name)
 
 
 def _run_commands(work: Work, commands: list[Command]) -> None:
@@ -269,19 +269,21 @@ def _run_commands(work: Work, commands: list[Command]) -> None:
 def _bring_up(work: Work, touched: Touched) -> None:
     """Enable, disable, start, stop, reload and restart, in the bundle's order."""
     world = work.world
-    seen = show(world, [unit.name for unit in work.bundle.units])
-    for unit in work.bundle.units:
+    units = work.bundle.units
+    seen = show(world, [unit.name for unit in units])
+    enable = [unit.name for unit in units if unit.enabled and not seen[unit.name].starts_at_boot]
+    disable = [unit.name for unit in units if not unit.enabled and seen[unit.name].is_enabled]
+    # All at once: systemd reads all its unit files again each time.
+    act(world, "enable", *enable)
+    act(world, "disable", *disable)
+    for unit in units:
         now = seen[unit.name]
-        if unit.enabled and not now.starts_at_boot:
-            act(world, "enable", unit.name, work.secrets)
-        elif not unit.enabled and now.is_enabled:
-            act(world, "disable", unit.name, work.secrets)
         action = unit_action(unit, now, touched)
         if action:
             work.report(action, unit.name)
             if now.active == "failed":
                 ask(world, "reset-failed", unit.name)
-            act(world, action, unit.name, work.secrets)
+            act(world, action, unit.name, secrets=work.secrets)
 
 
 def _refresh_manifest(work: Work) -> None:

@@ -32,7 +32,7 @@ def take_back(world: World, bundle: Bundle, journal: Journal, pending: frozenset
     _folders_back(world, journal)
     touched = Touched(changed | pending, everything=journal.damaged)
     if touched.hits(UNIT_FOLDERS):
-        act(world, "daemon-reload", "systemd")
+        act(world, "daemon-reload")
     _units_back(world, bundle, journal, touched)
     remove_journal(world)
 

@@ -10,6 +10,7 @@ from stillup.node.world import Ran, World
 SHOW_S = 20.0
 ACT_S = 180.0
 """systemd's own time limit of a start is 90 s by default; a stop may come before it."""
+RELOAD_ALL = "daemon-reload"
 PROPERTIES = ("ActiveState", "UnitFileState", "LoadState", "NeedDaemonReload")
 
 
@@ -40,42 +41,34 @@ def _unit(block: str) -> SeenUnit:
     )
 
 
-def ask(world: World, verb: str, *names: str) -> Ran:
-    """Have systemd do ``verb`` and wait until it is done."""
-    # `--` not for daemon-reload, which takes no names.
-    rest = ("--", *names) if names else ()
-    return world.run(["systemctl", "--no-pager", "--quiet", verb, *rest], within_s=ACT_S)
-
-
-def journal_lines(world: World, name: str, since_s: float) -> Ran:
-    """Return what a unit logged since a wall-clock instant; for the reason of a failure."""
-    return world.run(
-        [
-            "journalctl",
-            "--no-pager",
-            "-o",
-            "cat",
-            "-n",
-            "40",
-            f"--since=@{int(since_s)}",
-            "-u",
-            name,
-        ],
-        within_s=SHOW_S,
-    )
-
-
-def act(world: World, verb: str, name: str, secrets: Iterable[str] = ()) -> None:
-    """Have systemd do ``verb`` to one unit.
+def act(world: World, verb: str, *names: str, secrets: Iterable[str] = ()) -> None:
+    """Have systemd do ``verb`` to these units, to none if none is named.
 
     Raises:
         ServerFailed: If it does not; with the first lines the unit itself logged about it.
     """
+    if not names and verb != RELOAD_ALL:
+        return
     began = world.wall_s()
-    ran = ask(world, verb) if verb == "daemon-reload" else ask(world, verb, name)
+    ran = ask(world, verb, *names)
     if ran.code == 0:
         return
-    logged = journal_lines(world, name, began)
+    logged = journal_lines(world, names, began)
     # An empty journal (or none) leaves systemctl's own words.
     why = first_lines(logged if logged.out.strip() else ran, secrets)
-    raise ServerFailed(f"{name} did not {verb}: {why}")
+    raise ServerFailed(f"{' '.join(names) or 'systemd'} did not {verb}: {why}")
+
+
+def ask(world: World, verb: str, *names: str) -> Ran:
+    """Have systemd do ``verb`` and wait until it is done; a failure is the caller's."""
+    rest = ("--", *names) if names else ()
+    return world.run(["systemctl", "--no-pager", "--quiet", verb, *rest], within_s=ACT_S)
+
+
+def journal_lines(world: World, names: Iterable[str], since_s: float) -> Ran:
+    """Return what units logged since a wall-clock instant; for the reason of a failure."""
+    which = [word for name in names for word in ("-u", name)]
+    if not which:
+        return Ran(0)
+    shown = ["--no-pager", "-o", "cat", "-n", "40", f"--since=@{int(since_s)}"]
+    return world.run(["journalctl", *shown, *which], within_s=SHOW_S)
