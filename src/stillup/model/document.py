@@ -5,27 +5,16 @@ encoding, syntax. The limits keep a wrong file (a disk image, a log) from costin
 time: nothing is parsed that is larger than ``MOST_BYTES`` or deeper than ``MOST_DEPTH``.
 """
 
-import re
 import tomllib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass
 
 from stillup.model.lines import MOST_DEPTH, Lines, lines_of
-from stillup.model.problems import Problem, printable, shown_path
+from stillup.model.problems import Problem
+from stillup.model.syntax import syntax_problem
 
 MOST_BYTES = 1_000_000
 """The farm file of thirty servers has about 4,000 bytes."""
-
-_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
-_QUOTES_HINT = 'a text stands in double quotes, as name = "shop"'
-_HINTS = {
-    "Invalid value": _QUOTES_HINT,
-    "Expected newline or end of document after a statement": _QUOTES_HINT,
-    "Expected '=' after a key in a key/value pair": 'a line reads key = value, as name = "shop"',
-    "Invalid statement": 'a line reads [table] or key = value, as name = "shop"',
-    "Unclosed array": "a list ends with ] and has commas between its values",
-    "Unclosed inline table": "an inline table ends with } on the line it began on",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ def read_document(data: bytes, name: str) -> Document | Problem:
     try:
         return Document(name, tomllib.loads(text), lines)
     except tomllib.TOMLDecodeError as error:
-        return _syntax_problem(text, name, lines, str(error))
+        return syntax_problem(text, name, lines, str(error))
     except ValueError:
         # Python refuses to read decimal numbers of thousands of digits, without saying where.
         return Problem(
@@ -97,24 +86,6 @@ def _encoding_problem(data: bytes, name: str) -> Problem | None:
 
 def _line_at(data: bytes, offset: int) -> int:
     return data.count(b"\n", 0, offset) + 1
-
-
-def _syntax_problem(text: str, name: str, lines: Lines, message: str) -> Problem:
-    if lines.doubled:
-        # tomllib says where the second value ends; the user wants to know where both begin.
-        twice = lines.doubled[0]
-        told = f"is given twice, first on line {twice.first_line}; keep one of them"
-        return Problem(name, twice.line, shown_path(twice.path), told, "doubled-key")
-    place = _PLACE.search(message)
-    what = message[: place.start()] if place else message
-    hint = f"; {_HINTS[what]}" if what in _HINTS else ""
-    if place and place[1]:
-        line = int(place[1])
-        told = f"{printable(what)}, at column {place[2]}{hint}"
-    else:
-        line = lines.unclosed_line or len(text.splitlines())
-        told = f"{printable(what)}{hint}"
-    return Problem(name, line, "", told, "syntax")
 
 
 def _longest_line(text: str) -> int:

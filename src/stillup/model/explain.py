@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from stillup.model.document import Document
 from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_key, shown_path
-from stillup.model.schema import TABLES, Section
+from stillup.model.schema import TABLES, FarmFile, Section
 from stillup.model.values import ValueRefused
 
 if TYPE_CHECKING:
@@ -33,12 +33,33 @@ _WANTED = {
 
 def explained(document: Document, errors: "list[ErrorDetails]") -> Iterator[Problem]:
     """Yield a problem for each of pydantic's errors on ``document`` read as ``FarmFile``."""
+    if _is_of_another_program(errors):
+        told = "has none of a farm file's tables; is it another program's file?"
+        yield Problem(document.name, 1, "", told, "no-farm-file")
+        return
+    mistyped = {_meant(error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
     for error in errors:
         path: Path = error["loc"]
+        if error["type"] == "missing" and path in mistyped:
+            continue  # It is there, under the name that is reported as unknown.
         if error["type"] == "value_error" and path[-1] == "[key]":
             path = path[:-1]
         text, code = _told(error, path)
         yield Problem(document.name, document.lines.line(path), shown_path(path), text, code)
+
+
+def _is_of_another_program(errors: "list[ErrorDetails]") -> bool:
+    """Tell whether every required table is missing and something else is there."""
+    missing = {error["loc"] for error in errors if error["type"] == "missing"}
+    required = {(name,) for name, field in FarmFile.model_fields.items() if field.is_required()}
+    return required <= missing and any(error["type"] == "extra_forbidden" for error in errors)
+
+
+def _meant(path: Path) -> Path | None:
+    """Return the path that an unknown one was most likely meant to be."""
+    outer = _table(path[:-1])
+    meant = nearest(str(path[-1]), outer.model_fields) if outer else None
+    return (*path[:-1], meant) if meant else None
 
 
 def _told(error: "ErrorDetails", path: Path) -> tuple[str, str]:
@@ -65,6 +86,10 @@ def _told(error: "ErrorDetails", path: Path) -> tuple[str, str]:
 
 def _missing(path: Path) -> str:
     table = _table(path)
+    if path == ("servers",):
+        return (
+            f"is missing; write a table [servers] with lines like{_example((*path, 'web1'), ' ')}"
+        )
     if table is None:
         return f"is missing; {_example(path, 'write ')}"
     needed = [name for name, field in table.model_fields.items() if field.is_required()]
@@ -81,7 +106,8 @@ def _unknown(path: Path) -> tuple[str, str]:
         others = f"did you mean [{meant}]?" if meant else f"the tables are {joined(known)}"
         return f"is no table of a farm file; {others}", "unknown-table"
     others = f"did you mean {meant}?" if meant else f"the keys here are {joined(known)}"
-    return f"is no key of this table; {others}", "unknown-key"
+    where = "a server" if path[0] == "servers" else f"[{shown_path(path[:-1])}]"
+    return f"is no key of {where}; {others}", "unknown-key"
 
 
 def _example(path: Path, before: str) -> str:

@@ -32,6 +32,7 @@ _DATABASE_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _DATABASE_USER = re.compile(r"[A-Za-z0-9_]{1,32}")
 _LOGIN = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
+_MOST_PATH_CHARACTERS = 4000
 _SYSTEM_DATABASES = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
 _SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "public", "mariadb"})
 
@@ -225,7 +226,9 @@ def role(text: str) -> Role:
         ValueRefused: ``role-not-yet``, ``unknown-role``.
     """
     if text == "storage":
-        told = 'this version does no "storage" yet; a web server keeps its copy of the site itself'
+        told = (
+            'this version has no role "storage" yet; each web server has its own copy of the site'
+        )
         raise ValueRefused("role-not-yet", told)
     if text not in list(Role):
         told = f"{shown(text)} is not a role{_meant(text, list(Role))}"
@@ -303,8 +306,10 @@ def local_path(text: str) -> str:
     Raises:
         ValueRefused: ``bad-path``.
     """
-    if not text.strip() or not text.isprintable() or len(text) > 4000:
-        told = f"{shown(text)} is not a path"
+    if not text.strip():
+        raise ValueRefused("bad-path", "is empty; write the path of a file or folder")
+    if not text.isprintable() or len(text) > _MOST_PATH_CHARACTERS:
+        told = f"{shown(text)} is not a path; it is too long or has characters that do not print"
         raise ValueRefused("bad-path", told)
     return text
 
@@ -315,7 +320,7 @@ def database_name(text: str) -> str:
     Raises:
         ValueRefused: ``bad-database-name``.
     """
-    return _database_word(text, _DATABASE_NAME, 64, _SYSTEM_DATABASES)
+    return _database_word(text, "a database", _DATABASE_NAME, _SYSTEM_DATABASES)
 
 
 def database_user(text: str) -> str:
@@ -324,12 +329,13 @@ def database_user(text: str) -> str:
     Raises:
         ValueRefused: ``bad-database-name``.
     """
-    return _database_word(text, _DATABASE_USER, 32, _SYSTEM_ACCOUNTS)
+    return _database_word(text, "an account", _DATABASE_USER, _SYSTEM_ACCOUNTS)
 
 
-def _database_word(text: str, form: re.Pattern[str], most: int, taken: frozenset[str]) -> str:
+def _database_word(text: str, what: str, form: re.Pattern[str], taken: frozenset[str]) -> str:
     if form.fullmatch(text) is None:
-        told = f"{shown(text)} cannot stand; write 1 to {most} letters, digits and _"
+        most = 64 if form is _DATABASE_NAME else 32
+        told = f"{shown(text)} cannot name {what}; write 1 to {most} letters, digits and _"
         raise ValueRefused("bad-database-name", told)
     if text.lower() in taken:
         told = f"{shown(text)} is MariaDB's own; choose another name"
