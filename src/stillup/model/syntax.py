@@ -16,7 +16,7 @@ _QUOTES = 'a text stands in double quotes, as name = "shop"'
 _LAST_WORD = re.compile(r"[^\s=,\[\]{}]{0,40}\Z")
 _TRUTHS = {"true", "false", "yes", "no", "on", "off"}
 _ESCAPES = {
-    "Unescaped '\\\\' in a string",
+    "Unescaped '\\' in a string",
     "Invalid hex value",
     "Escaped character is not a Unicode scalar value",
 }
@@ -81,11 +81,15 @@ def _sentence(stop: _Stop) -> str:
             return f'there has to be a = behind the key{place}; a line reads name = "shop"'
         case "Illegal character '\\n'":
             return "a quote that opens on this line is not closed on it"
-        case "Unterminated string":
+        case "Unterminated string" | "Expected \"'''\"":
             return "a text is not closed; its last quote is missing"
         case what if what in _ESCAPES:
             return f"a backslash in double quotes is written twice{place}; in single quotes, once"
         case "Invalid statement" | "Invalid initial character for a key part":
             return f'{word} begins no line of TOML{place}; write [table] or name = "shop"'
+        case what if what.startswith("Cannot "):
+            return f"a table or key of this name was given further up in another way{place}"
+        case what if what.startswith("Expected ']"):
+            return f"the name of a table ends with ]{place}"
         case _:
             return f"{printable(stop.what)}{place}"
