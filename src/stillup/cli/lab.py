@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from stillup.cli.arguments import Subparsers
 from stillup.cli.context import load_farm
 from stillup.errors import EXIT_DONE, InputRefused
 from stillup.lab.lab import Lab, MachineState, down, list_labs
@@ -19,7 +20,7 @@ and run again. What they keep is in /var/lib/stillup/labs, the image in
 /var/cache/stillup/images."""
 
 
-def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(subparsers: Subparsers) -> None:
     """Add the command's parser."""
     parser = subparsers.add_parser(
         "lab",
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     return actions[str(arguments.action)](arguments)
 
 
-def _add_whole(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_whole(actions: Subparsers) -> None:
     up = actions.add_parser(
         "up",
         help="boot the machines that are off, and apply the farm file",
@@ -67,7 +68,7 @@ def _add_whole(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     actions.add_parser("list", help="all labs of this machine, whatever the farm file")
 
 
-def _add_inside(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_inside(actions: Subparsers) -> None:
     shell = actions.add_parser(
         "shell",
         help="a shell on a machine, or one command",
@@ -81,7 +82,7 @@ def _add_inside(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="go in without the network, for a machine that is cut off",
     )
     shell.add_argument("server", metavar="SERVER")
-    shell.add_argument("words", nargs="*", metavar="-- COMMAND")
+    shell.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     client = actions.add_parser(
         "client",
         help="run a program of this machine as one more host on the LAN",
@@ -89,10 +90,10 @@ def _add_inside(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "names lead to the virtual IP.",
         epilog="example: stillup lab client -- curl -s http://shop.example/",
     )
-    client.add_argument("words", nargs="*", metavar="-- COMMAND")
+    client.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
 
 
-def _add_faults(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_faults(actions: Subparsers) -> None:
     power = actions.add_parser(
         "power",
         help="pull a machine's plug, or switch it on again",
@@ -123,12 +124,16 @@ def _add_faults(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    from stillup.cli.main import run as stillup
+
     began = time.monotonic()
     lab = _lab(arguments)
     lab.up(arguments.servers or None)
     _report(f"{len(arguments.servers or lab.farm.servers)} machines up", began)
     if not arguments.no_apply and not arguments.servers:
-        _apply(arguments)
+        code = stillup(["-f", str(arguments.file), "--lab", "apply"])
+        if code != EXIT_DONE:
+            return code
         _report("the farm file is applied", began)
     for address in lab.forwards():
         print(f"{lab.farm.site.hosts[0]} is at {address}")
@@ -200,13 +205,20 @@ def _shell(arguments: argparse.Namespace) -> int:
     lab = _lab(arguments)
     server = lab.server(arguments.server)
     become = become_console if arguments.console else become_ssh
-    become(lab.home, server, arguments.words)
+    become(lab.home, server, _words(arguments))
 
 
 def _client(arguments: argparse.Namespace) -> int:
-    if not arguments.words:
+    words = _words(arguments)
+    if not words:
         raise InputRefused("say what to run: stillup lab client -- COMMAND")
-    become_client(_lab(arguments).home, arguments.words)
+    become_client(_lab(arguments).home, words)
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """Return the command; argparse leaves the first ``--`` in, depending on its version."""
+    words: list[str] = arguments.words
+    return words[1:] if words[:1] == ["--"] else words
 
 
 def _power(arguments: argparse.Namespace) -> int:
@@ -229,14 +241,6 @@ def _cut(arguments: argparse.Namespace) -> int:
 def _heal(arguments: argparse.Namespace) -> int:
     _lab(arguments).heal(arguments.server)
     return EXIT_DONE
-
-
-def _apply(arguments: argparse.Namespace) -> None:
-    from stillup.cli.main import run as stillup
-
-    code = stillup(["-f", str(arguments.file), "--lab", "apply"])
-    if code != EXIT_DONE:
-        raise SystemExit(code)
 
 
 def _lab(arguments: argparse.Namespace) -> Lab:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stillup.errors import LabFailed
 from stillup.lab import cgroup
+from stillup.lab.network import client_network
 from stillup.lab.state import Home, read_record, write_record
 
 _LOOPBACK = "127.0.0.1"
@@ -19,14 +20,14 @@ def ensure(home: Home, vip: str) -> None:
     """Start the forwarder if it does not run; it keeps the ports it had, if they are free."""
     group = cgroup.group_of(home.id) / "forwarder"
     record = read_record(home.ports) or {}
-    if cgroup.populated(group) and record.get("vip") == vip:
+    # A forwarder of a client that died speaks from a network that leads nowhere.
+    network = client_network(home).stat().st_ino
+    if cgroup.populated(group) and (record.get("vip"), record.get("network")) == (vip, network):
         return
     cgroup.kill(group)
     listening = {port: _listen(_remembered(record, port), _WAYS[port][0]) for port in _WAYS}
-    write_record(
-        home.ports,
-        {"vip": vip, **{str(port): sock.getsockname()[1] for port, sock in listening.items()}},
-    )
+    ports = {str(port): sock.getsockname()[1] for port, sock in listening.items()}
+    write_record(home.ports, {"vip": vip, "network": network, **ports})
     arguments = [f"{sock.fileno()}:{vip}:{port}" for port, sock in listening.items()]
     with (home.path / "forwarder.log").open("wb") as log:
         forwarder = subprocess.Popen(

@@ -10,11 +10,12 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stillup.errors import LabFailed
+from stillup.lab.build_failure import why
 from stillup.lab.recipe import FINISH, SIZE_BYTES, Mirror, host_mirror, image_hash, mmdebstrap
 from stillup.lab.state import IMAGES, Report
 
@@ -95,7 +96,7 @@ def _build(target: Path, log: Path, lock: int, report: Report) -> None:
             process.wait()
     if process.returncode != 0:
         shutil.rmtree(target, ignore_errors=True)
-        raise LabFailed(_why(log.read_text(errors="replace"), mirror, log))
+        raise LabFailed(why(log.read_text(errors="replace"), mirror, str(log)))
     report(f"image built in {time.monotonic() - began:.0f} s")
 
 
@@ -105,7 +106,7 @@ def _follow(process: subprocess.Popen[bytes], log: Path, began: float, report: R
         while True:
             ended = _ended(process, 0.2)
             for line in lines:
-                if line.startswith("I: ") and line.rstrip().endswith("..."):
+                if line.startswith("I: ") and "..." in line and "signal" not in line:
                     report(f"image, {time.monotonic() - began:3.0f} s: {line[3:].strip()}")
             if ended:
                 return
@@ -119,39 +120,6 @@ def _ended(process: subprocess.Popen[bytes], within_s: float) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
-
-
-_CAUSES: tuple[tuple[str, Callable[[Mirror], str]], ...] = (
-    ("No space left on device", lambda _: "the disk is full: make room and run it again"),
-    (
-        "Temporary failure resolving",
-        lambda mirror: f"the name in {mirror.main} cannot be resolved: is this machine online?",
-    ),
-    (
-        "Could not connect",
-        lambda mirror: (
-            f"{mirror.main} cannot be reached: is this machine online, or behind a"
-            " proxy that apt does not know of (Acquire::http::Proxy)?"
-        ),
-    ),
-    (
-        "Failed to fetch",
-        lambda mirror: (
-            f"packages could not be fetched from {mirror.main} or"
-            f" {mirror.security}: run it again, or give this machine's apt another mirror"
-        ),
-    ),
-    ("NO_PUBKEY", lambda _: "the archive's key is unknown: update debian-archive-keyring"),
-)
-
-
-def _why(text: str, mirror: Mirror, log: Path) -> str:
-    for words, cause in _CAUSES:
-        if words in text:
-            return f"the image was not built: {cause(mirror)} (log: {log})"
-    errors = [line for line in text.splitlines() if line.startswith("E: ")]
-    last = errors[0][3:] if errors else "mmdebstrap failed"
-    return f"the image was not built: {last} (log: {log})"
 
 
 def _host_mirror() -> Mirror:

@@ -67,7 +67,8 @@ class SocketMaker:
 
     def __init__(self, namespace: Path) -> None:
         """Begin to live in ``namespace``; it stays alive as long as this does."""
-        self._thread = ThreadPoolExecutor(1, "namespace", initializer=enter, initargs=(namespace,))
+        self._thread = ThreadPoolExecutor(1, "namespace")
+        self._entered = self._thread.submit(enter, namespace)
 
     def make(self) -> socket.socket:
         """Return a TCP socket (IPv4), not connected, that belongs to the namespace.
@@ -76,8 +77,9 @@ class SocketMaker:
             LabFailed: If the namespace is gone.
         """
         try:
+            self._entered.result()
             return self._thread.submit(socket.socket, socket.AF_INET, socket.SOCK_STREAM).result()
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
             raise LabFailed("the lab's network is gone; `stillup lab up` brings it back") from error
 
     def close(self) -> None:
