@@ -15,11 +15,24 @@ _WORD = re.compile(r"[^\s,\]}#]{1,40}|\S?")
 _QUOTES = 'a text stands in double quotes, as name = "shop"'
 _LAST_WORD = re.compile(r"[^\s=,\[\]{}]{0,40}\Z")
 _TRUTHS = {"true", "false", "yes", "no", "on", "off"}
-_ESCAPES = {
-    "Unescaped '\\' in a string",
-    "Invalid hex value",
-    "Escaped character is not a Unicode scalar value",
+_ESCAPED = "a backslash in double quotes is written twice{place}; in single quotes, once"
+_LINE = 'write [table] or name = "shop"'
+_SENTENCES = {
+    "Invalid date or datetime": "{word} is no value{place}; " + _QUOTES,
+    "Expected '=' after": 'there has to be a = behind the key{place}; a line reads name = "shop"',
+    "Illegal character '\\n'": "a quote that opens on this line is not closed on it",
+    "Unterminated string": "a text is not closed; its last quote is missing",
+    "Expected \"'''\"": "a text is not closed; its last quote is missing",
+    "Unescaped '\\' in a string": _ESCAPED,
+    "Invalid hex value": _ESCAPED,
+    "Escaped character is not": _ESCAPED,
+    "Invalid statement": "{word} begins no line of TOML{place}; " + _LINE,
+    "Invalid initial character": "{word} begins no line of TOML{place}; " + _LINE,
+    "Expected ']": "the name of a table ends with ]{place}",
+    "Cannot ": "a table or key of this name was given further up in another way{place}",
 }
+"""What tomllib's message begins with, and what we say instead."""
+
 _CLOSES = {
     "Unclosed array": "a list ends with ] and has a comma between two values",
     "Unclosed inline table": "an inline table ends with }, on its line, and has a comma between two values",
@@ -66,30 +79,18 @@ def _stop(text: str, message: str) -> _Stop:
 
 def _sentence(stop: _Stop) -> str:
     word, place = printable(stop.word), f" (column {stop.column})" if stop.column else ""
-    match stop.what:
-        case "Invalid value" if not word:
+    if stop.what == "Invalid value":
+        if not word:
             return f"the value is missing{place}; {_QUOTES}"
-        case "Invalid value" if word.lower() in _TRUTHS:
-            return f"{word} is no value{place}; write true or false"
-        case "Invalid value" | "Invalid date or datetime":
-            return f"{word} is no value{place}; {_QUOTES}"
-        case "Expected newline or end of document after a statement":
-            begun = printable(_LAST_WORD.search(stop.before)[0])  # type: ignore[index] # matches ""
-            told = f"{begun}{word} is no value" if begun else f"{word} cannot follow here"
-            return f"{told}{place}; {_QUOTES}"
-        case "Expected '=' after a key in a key/value pair":
-            return f'there has to be a = behind the key{place}; a line reads name = "shop"'
-        case "Illegal character '\\n'":
-            return "a quote that opens on this line is not closed on it"
-        case "Unterminated string" | "Expected \"'''\"":
-            return "a text is not closed; its last quote is missing"
-        case what if what in _ESCAPES:
-            return f"a backslash in double quotes is written twice{place}; in single quotes, once"
-        case "Invalid statement" | "Invalid initial character for a key part":
-            return f'{word} begins no line of TOML{place}; write [table] or name = "shop"'
-        case what if what.startswith("Cannot "):
-            return f"a table or key of this name was given further up in another way{place}"
-        case what if what.startswith("Expected ']"):
-            return f"the name of a table ends with ]{place}"
-        case _:
-            return f"{printable(stop.what)}{place}"
+        hint = "write true or false" if word.lower() in _TRUTHS else _QUOTES
+        return f"{word} is no value{place}; {hint}"
+    if stop.what.startswith("Expected newline"):
+        # In 10.0.0.0/24 it stops behind 10.0; what the user wrote begins before.
+        begun = _LAST_WORD.search(stop.before)
+        if begun and begun[0]:
+            return f"{printable(begun[0])}{word} is no value{place}; {_QUOTES}"
+        return f"{word} cannot follow here{place}; {_QUOTES}"
+    for begin, sentence in _SENTENCES.items():
+        if stop.what.startswith(begin):
+            return sentence.format(word=word, place=place)
+    return f"{printable(stop.what)}{place}"
