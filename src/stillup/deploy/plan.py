@@ -104,7 +104,7 @@ def _turn(situation: Situation, name: str, *, before: list[str]) -> list[Step]:
     standing = situation.standings[name]
     at = tuple(situation.seen_by(name))
     drains = situation.may_drain(name, before)
-    peers = tuple(balancer for balancer in situation.balancers if balancer != name)
+    peers = situation.peers(name)
     yields = name in situation.balancers and bool(peers) and disturbs_address(standing)
     steps: list[Step] = []
     if drains:

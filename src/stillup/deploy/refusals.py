@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from stillup.deploy.impact import disturbs_address, stops_database
 from stillup.deploy.standing import BY_USER
 from stillup.deploy.view import Situation
-from stillup.model.farm import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +114,21 @@ def _releases(situation: Situation) -> Iterator[Refusal]:
         )
 
 
+def _is_in_use(situation: Situation, web: str) -> bool:
+    return situation.is_up(web) and not situation.is_kept_drained(web)
+
+
 def _warnings(situation: Situation) -> Iterator[str]:
     for name, standing in situation.standings.items():
         if standing.first or not standing.to_change:
             continue
         if stops_database(standing):
             yield f"{name}: MariaDB restarts; the site is without its database for that moment"
-        alone = len(situation.farm.having(Role.BALANCER)) == 1
-        if standing.holding and alone and disturbs_address(standing):
+        if standing.holding and not situation.peers(name) and disturbs_address(standing):
             yield f"{name} is the only balancer; the site is away while it is changed"
-        if situation.is_up(name) and len(situation.farm.having(Role.WEB)) == 1:
-            yield f"{name} is the only web server; requests may fail while it is changed"
+        others = [other for other in situation.webs if situation.to_change(other)]
+        if _is_in_use(situation, name) and not situation.may_drain(name, others):
+            yield f"{name} is the only web server in use; requests may fail while it is changed"
     for web in situation.webs:
         if situation.drained_by(web, BY_USER):
             yield f"{web} is drained, and stays so; `stillup undrain {web}` gives it users again"

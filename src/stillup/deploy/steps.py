@@ -63,7 +63,7 @@ class AwaitUp:
     must: bool = True
 
     def __str__(self) -> str:
-        return f"wait until {_list(self.at)} sees {_list(self.webs)} up"
+        return f"wait until {_list(self.webs)} {_are(self.webs)} up at {_list(self.at)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class AwaitVote:
     servers: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"wait until {_list(self.servers)} votes"
+        verb = "votes" if len(self.servers) == 1 else "vote"
+        return f"wait until {_list(self.servers)} {verb}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class AwaitHolder:
 Step: TypeAlias = (
     Drain | Undrain | Change | FirstRelease | AwaitUp | Yield | Resume | AwaitVote | AwaitHolder
 )
+
+
+def _are(names: tuple[str, ...]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _list(names: tuple[str, ...], word: str = "and") -> str:

@@ -85,6 +85,12 @@ class Situation:
         """Tell whether it should be up for users once it is well: released, and not kept out."""
         return self.standings[web].release is not None and not self.is_kept_drained(web)
 
+    def peers(self, balancer: str) -> tuple[str, ...]:
+        """Return the other balancers that run already, so that one could take the address."""
+        return tuple(
+            name for name in self.balancers if name != balancer and not self.standings[name].first
+        )
+
     def may_drain(self, name: str, before: Sequence[str]) -> bool:
         """Tell whether ``name`` is drained for its change: users have another server meanwhile.
 
