@@ -223,7 +223,7 @@ class Candidate:
     def _refused_preparing(self, tally: Tally, voter: str, now_s: float) -> None:
         if voter == self.owner.name and voter in tally.free_at_s and self.held_until_s is None:
             # The own voter knows a holder, or is silent; the node wakes us when it is free.
-            self.rest(now_s)
+            self.rest(now_s, wait_s=self.timing.retry_s)
             return
         free_s = tally.free_s() if voter in tally.free_at_s else None
         if free_s is not None:

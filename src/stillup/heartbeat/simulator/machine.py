@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from stillup.heartbeat.core import Node
 from stillup.heartbeat.events import DatagramReceived, Effect
+from stillup.heartbeat.seal import Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Machine:
         undone: Effects that the freeze came before.
         freeze_after: Freeze in the middle of the next effects, after so many; None for no.
         healthy: Whether its HAProxy is.
+        seal: Signs and checks its datagrams; None in a trial that leaves that out.
+        spins: How often its timer has fired in a row without time passing.
         life: Counts the daemon's starts; a timer of a former life is not delivered.
     """
 
@@ -48,8 +51,10 @@ class Machine:
     frozen: bool = False
     enforced_until_s: float = float("-inf")
     timer_s: float | None = None
-    inbox: list[DatagramReceived] = field(default_factory=list)
+    inbox: list[DatagramReceived | bytes] = field(default_factory=list)
     undone: list[Effect] = field(default_factory=list)
     freeze_after: int | None = None
     healthy: bool = True
+    seal: Seal | None = None
+    spins: int = 0
     life: int = 0

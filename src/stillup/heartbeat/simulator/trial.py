@@ -15,7 +15,7 @@ from stillup.heartbeat.simulator.faults import FAULTS
 from stillup.heartbeat.simulator.luck import Luck
 from stillup.heartbeat.simulator.machine import Clock
 from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
-from stillup.heartbeat.simulator.world import Build, TwoHolders, World
+from stillup.heartbeat.simulator.world import Build, Spy, TwoHolders, World
 
 LEASES_S = (0.15, 0.5, 0.5, 1.0, 2.0)
 CHAOS_LEASES = 14
@@ -54,18 +54,19 @@ def bound_s(lease_s: float) -> float:
     return lease_s / 0.99 + 2 * 1.25 * lease_s / 5 + 0.05
 
 
-def run(luck: Luck, build: Build = Node) -> Outcome:
+def run(luck: Luck, build: Build = Node, spy: Spy | None = None) -> Outcome:
     """Run one trial.
 
     Args:
         luck: ``random.Random(seed)``; the trial is a function of it.
         build: Makes a node.
+        spy: If there is one, datagrams are sealed, and it records and replays them.
 
     Raises:
         TwoHolders: Promise 1 was broken; the text is the trace.
         Deserted: The liveness bound was broken; the text is the trace.
     """
-    world = _farm(luck, build)
+    world = _farm(luck, build, spy)
     lease_s = world.electorate.lease_s
     _chaos(world, CHAOS_LEASES * lease_s)
     _settle(world)
@@ -79,7 +80,7 @@ def run(luck: Luck, build: Build = Node) -> Outcome:
     return Outcome(recovered_s, len(world.gaps), world.count)
 
 
-def _farm(luck: Luck, build: Build) -> World:
+def _farm(luck: Luck, build: Build, spy: Spy | None) -> World:
     """Return a farm of 2 to 6 servers, 2 or 3 of them balancers, started about now."""
     voters = tuple(f"s{number}" for number in range(1, luck.randint(2, 6) + 1))
     candidates = voters[: min(len(voters), luck.choice((2, 2, 3)))]
@@ -88,7 +89,7 @@ def _farm(luck: Luck, build: Build) -> World:
     rates = (0.99, 1.01) if luck.random() < 0.5 else (0.99, 0.995, 1.0, 1.005, 1.01)
     clocks = {name: Clock(luck.choice(rates), luck.uniform(0, 1e5)) for name in voters}
     preferred = luck.choice((None, candidates[0], candidates[-1]))
-    world = World(electorate, clocks, luck, build, preferred)
+    world = World(electorate, clocks, luck, build, preferred, spy)
     if luck.random() < 0.5:
         world.network.weather = _weather(luck, electorate.lease_s)
     world.late_s = luck.choice((0.0, 0.001, 0.01))

@@ -8,7 +8,7 @@ kernel may still do so.
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from stillup.heartbeat.core import Node, Settings
@@ -25,6 +25,7 @@ from stillup.heartbeat.events import (
 )
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.quorum import Electorate
+from stillup.heartbeat.seal import NotOpened, Opened, Seal
 from stillup.heartbeat.simulator.luck import Luck
 from stillup.heartbeat.simulator.machine import Clock, Machine
 from stillup.heartbeat.simulator.network import Network
@@ -37,9 +38,38 @@ INBOX = 500
 
 TRACE = 400
 
+KEY = bytes(range(32))
+
+SPINS = 2
+"""How often a node may want its timer again at once: when its plans change as it fires."""
+
 
 class TwoHolders(Exception):
     """Promise 1 is broken: two kernels answer for the address at one instant."""
+
+
+class Spinning(Exception):
+    """A node asks to be woken at an instant, is woken, and asks for the same again and again."""
+
+
+@dataclass
+class Spy:
+    """Somebody on the wire who records every datagram and sends old ones again.
+
+    Args:
+        share: How many it sends, as a share of those it hears.
+        heard: What it has recorded, and for whom.
+    """
+
+    share: float
+    heard: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def hear(self, to: str, data: bytes, luck: Luck) -> tuple[str, bytes] | None:
+        """Record a datagram; return one to send again, if any."""
+        self.heard.append((to, data))
+        if luck.random() >= self.share:
+            return None
+        return self.heard[int(luck.random() * len(self.heard))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +89,8 @@ class World:
         luck: Decides everything that chance decides.
         build: Makes a node; ``Node``, or one with a fault made on purpose.
         preferred: The preferred candidate.
+        spy: If there is one, datagrams are sealed bytes, and it records and replays them;
+            if not, messages travel as they are, which is faster.
     """
 
     def __init__(
@@ -68,6 +100,7 @@ class World:
         luck: Luck,
         build: Build = Node,
         preferred: str | None = None,
+        spy: Spy | None = None,
     ) -> None:
         self.electorate = electorate
         self.luck = luck
@@ -79,6 +112,7 @@ class World:
         self.trace: deque[tuple[float, str, object]] = deque(maxlen=TRACE)
         self.watch: Callable[[float, str, Effect], None] | None = None
         self._build = build
+        self._spy = spy
         self._preferred = preferred
         self._steps: list[Step] = []
         self.count = 0
@@ -111,7 +145,12 @@ class World:
         settings = Settings(name, self.electorate, self._preferred)
         self._note(name, "starts")
         now_s = machine.clock.read(self.now_s)
-        machine.node = self._build(settings, self.luck.getrandbits(64), now_s, self.luck.random)
+        incarnation = self.luck.getrandbits(64)
+        machine.node = self._build(settings, incarnation, now_s, self.luck.random)
+        if self._spy is not None:
+            peers = frozenset(self.machines) - {name}
+            farm = self.electorate.fingerprint()
+            machine.seal = Seal(name, peers, incarnation, farm, {1: KEY})
         self.tell(name, HealthChanged(machine.healthy, "as it was at the start"))
 
     def kill(self, name: str) -> None:
@@ -152,8 +191,8 @@ class World:
         undone, machine.undone = machine.undone, []
         self._carry_out(machine, undone)
         inbox, machine.inbox = machine.inbox, []
-        for event in inbox:
-            self.tell(name, event)
+        for parcel in inbox:
+            self._arrive(name, parcel)
         self.tell(name, HealthChanged(machine.healthy, "as it is after the freeze"))
 
     def set_health(self, name: str, *, healthy: bool) -> None:
@@ -168,8 +207,6 @@ class World:
         if node is None:
             return
         if machine.frozen:
-            if isinstance(event, DatagramReceived) and len(machine.inbox) < INBOX:
-                machine.inbox.append(event)
             return
         self.trace.append((self.now_s, name, event))
         self._carry_out(machine, node.handle(event, machine.clock.read(self.now_s)))
@@ -225,9 +262,39 @@ class World:
         self._covered_until_s = until_s
 
     def _send(self, sender: str, to: str, message: Message) -> None:
+        seal = self.machines[sender].seal
+        if seal is None or self._spy is None:
+            self._transmit(sender, to, DatagramReceived(sender, message))
+            return
+        data = seal.close(to, message)
+        self._transmit(sender, to, data)
+        replayed = self._spy.hear(to, data, self.luck)
+        if replayed is not None:
+            self.at(self.now_s, lambda: self._arrive(*replayed))
+
+    def _transmit(self, sender: str, to: str, parcel: DatagramReceived | bytes) -> None:
         for delay_s in self.network.delays_s(sender, to):
-            event = DatagramReceived(sender, message)
-            self.at(self.now_s + delay_s, lambda event=event: self.tell(to, event))  # type: ignore[misc]
+            self.at(self.now_s + delay_s, lambda: self._arrive(to, parcel))
+
+    def _arrive(self, name: str, parcel: DatagramReceived | bytes) -> None:
+        """Let a datagram reach a socket; the daemon reads it if it runs and is not frozen."""
+        machine = self.machines[name]
+        if machine.node is None:
+            return
+        if machine.frozen:
+            if len(machine.inbox) < INBOX:
+                machine.inbox.append(parcel)
+            return
+        if isinstance(parcel, DatagramReceived):
+            self.tell(name, parcel)
+            return
+        assert machine.seal is not None
+        match machine.seal.open(parcel):
+            case Opened(sender, message):
+                self.tell(name, DatagramReceived(sender, message))
+            case NotOpened(_, sender, answer):
+                if sender is not None and answer is not None:
+                    self._transmit(name, sender, answer)
 
     def _set_timer(self, machine: Machine, node: Node) -> None:
         due_s = node.next_timer_s()
@@ -235,7 +302,7 @@ class World:
             machine.timer_s = None
             return
         # A hair later, so that rounding does not make the node's clock show too little.
-        true_s = max(machine.clock.true(due_s), self.now_s) + 1e-7
+        true_s = max(machine.clock.true(due_s) + 1e-7, self.now_s)
         if machine.timer_s == true_s:
             return
         machine.timer_s = true_s
@@ -247,6 +314,9 @@ class World:
         if machine.life == life and machine.timer_s == true_s and not machine.frozen:
             machine.timer_s = None
             self.tell(machine.name, TimerFired())
+            machine.spins = machine.spins + 1 if machine.timer_s == true_s else 0
+            if machine.spins > SPINS:
+                raise Spinning(self.story(f"{machine.name} did nothing about its timer"))
 
     # -- for people ------------------------------------------------------------------------
 
