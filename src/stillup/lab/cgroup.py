@@ -13,6 +13,7 @@ Source: Documentation/admin-guide/cgroup-v2.rst; systemd's CGROUP_DELEGATION.
 import contextlib
 import os
 import select
+import subprocess
 import time
 from pathlib import Path
 
@@ -117,11 +118,15 @@ def remove(group: Path) -> bool:
     return True
 
 
-def remove_top() -> None:
-    """Remove the group that holds all labs, where it is ours and no lab is left."""
-    if not systemd_is_init():
-        with contextlib.suppress(OSError):
-            group_of("any").parent.rmdir()
+def forget(lab: str) -> None:
+    """Take away what is left of an empty lab's group: the scope, or the group of all labs."""
+    if systemd_is_init():
+        # It goes away by itself, but in its own time, and its name must be free for the next.
+        stop = ["systemctl", "stop", "--quiet", scope(lab)]
+        subprocess.run(stop, capture_output=True, timeout=30, check=False)
+        return
+    with contextlib.suppress(OSError):  # another lab is up
+        group_of(lab).parent.rmdir()
 
 
 def _write_kill(group: Path) -> None:

@@ -236,7 +236,7 @@ def down(home: Home, report: Report = _silent) -> None:
         return
     with locked(home, "down", report):
         cgroup.kill(cgroup.group_of(home.id))
-        cgroup.remove_top()
+        cgroup.forget(home.id)
         clear_leftovers()
         if home.path.is_dir():
             # Renamed first: a removal that is interrupted leaves no half lab.

@@ -165,7 +165,8 @@ def _start_keeper(home: Home, name: str) -> None:
     if cgroup.systemd_is_init() and not cgroup.populated(group):
         command = [
             *("systemd-run", "--scope", "--quiet", "--collect", "--slice=system.slice"),
-            *(f"--unit={cgroup.scope(home.id)}", "--property=Delegate=yes", "--"),
+            *(f"--unit={cgroup.scope(home.id)}", "--property=Delegate=yes"),
+            *(f"--description=The lab {home.id} of stillup", "--"),
             *command,
         ]
     with subprocess.Popen(

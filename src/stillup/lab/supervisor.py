@@ -69,8 +69,9 @@ def _become_machine(home: Home, server: str, group: Path) -> NoReturn:
         record = _record(home, server)
         cgroup.join(group)
         unshare(NEW_MOUNTS | NEW_NETWORK)
-        _mount_disk(home.machine(server), str(record["image"]))
+        # First the network: without the host's /run, where the lab runs is not to be found.
         network.plug(home, server, str(record["mac"]))
+        _mount_disk(home.machine(server), str(record["image"]))
         nspawn = _nspawn(home, server)
         os.execvpe(nspawn[0], nspawn, _ENVIRONMENT)  # noqa: S606  # an argument list
     except (LabFailed, OSError) as error:
