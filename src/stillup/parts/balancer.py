@@ -45,7 +45,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
         checks=(
             Check(
                 "HAProxy",
-                ("/usr/sbin/haproxy", "-c", "-q", "-f", CONFIG, "-f", SECRETS),
+                ("/usr/sbin/haproxy", "-c", "-f", CONFIG, "-f", SECRETS),
                 reload_on,
             ),
         ),
@@ -53,7 +53,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
         healths=(
             Health(
                 "HAProxy answers",
-                ("/usr/bin/curl", "--silent", "--fail", "--max-time", "2", ALIVE),
+                ("/usr/bin/curl", "-sS", "--fail", "--max-time", "2", ALIVE),
             ),
         ),
     )

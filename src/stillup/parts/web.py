@@ -58,7 +58,7 @@ def _nginx(farm: Farm, server: Server) -> Bundle:
         healths=(
             Health(
                 "nginx and PHP answer",
-                ("/usr/bin/curl", "--silent", "--fail", "--max-time", "2", PING),
+                ("/usr/bin/curl", "-sS", "--fail", "--max-time", "2", PING),
             ),
         ),
     )
