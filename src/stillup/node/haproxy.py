@@ -159,7 +159,7 @@ def _note(world: World, server: str, *, ours: bool) -> None:
     after = before | {server} if ours else before - {server}
     if after != before:
         place = at(world, NOTE)
-        place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(place, json.dumps(sorted(after)).encode(), 0o644)
 
 

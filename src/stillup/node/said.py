@@ -10,10 +10,12 @@ LINES = 3
 LENGTH = 300
 SHORTEST = 5
 """Words shorter than this are no secrets; hiding them would hide everything."""
-TELLING = re.compile(
-    r"alert|emerg|fatal|error|fail|invalid|unknown|cannot|can't|denied|not found|refused",
-    re.IGNORECASE,
+TELLING = (
+    re.compile(r"alert|emerg|fatal|error", re.IGNORECASE),
+    re.compile(r"fail|invalid|unknown|cannot|can't|denied|not found|refused", re.IGNORECASE),
 )
+"""What a telling line has, the surest first."""
+CHATTER = re.compile(r"\[(note|warning|notice|info)\]", re.IGNORECASE)
 BOILERPLATE = re.compile(
     r"^(Job for |See \"systemctl|.*Failed with result|.*Main process exited|.*Scheduled restart)"
 )
@@ -24,11 +26,13 @@ def secret_words(bundle: Bundle) -> frozenset[str]:
     """Return every word of the bundle that must never be shown.
 
     All words of secret files and of what commands get on stdin, but for the first on each
-    line, which is the engine's own keyword, and for paths of the bundle's files.
+    line, which is the engine's own keyword, and for words that the bundle's other files show
+    to everybody anyway.
     """
     texts = [file.text for file in bundle.files if file.secret]
     texts += [text for item in bundle.commands for text in (item.stdin, item.unless_stdin)]
-    known = {file.path for file in bundle.files}
+    shown = "\n".join(f"{file.path} {'' if file.secret else file.text}" for file in bundle.files)
+    known = {*_words(shown), *re.findall(r"[\w.-]+", shown)}
     return frozenset(
         word
         for text in texts
@@ -57,7 +61,9 @@ def first_lines(ran: Ran, secrets: Iterable[str] = ()) -> str:
     text = without(secrets, (ran.err + b"\n" + ran.out).decode(errors="replace"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not BOILERPLATE.match(line)] or lines
-    telling = [line for line in lines if TELLING.search(line)] or lines
+    plain = [line for line in lines if not CHATTER.search(line)]
+    sure, likely = ([line for line in plain if words.search(line)] for words in TELLING)
+    telling = sure or likely or plain or lines
     shown = " / ".join(line[:LENGTH] for line in telling[:LINES])
     if not shown:
         return "no such program" if ran.code == NOT_FOUND else f"it ended with code {ran.code}"
