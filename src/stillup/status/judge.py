@@ -1,0 +1,132 @@
+"""Judges one look at a farm: serving, at risk or down, and why.
+
+The rules, in their order:
+
+1. A real request through the virtual IP is the best witness. When all of them failed the
+   farm is *down*, whatever the servers say; when one was answered it is not, whatever they
+   say, since what they say may be older.
+2. Without a witness the farm is *down* when a finding says so: nobody holds the address, no
+   web server is up, the database does not answer, no server can be asked.
+3. A finding of severity risk makes a serving farm *at risk*. A note changes nothing.
+
+What is single by design (the only database server) is no finding: ``redundancy`` says how
+many of each kind may die, and ``stillup check`` what stops then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from stillup.model.farm import Farm, Role
+from stillup.status import picture, rules_address, rules_server, rules_web
+from stillup.status.observed import Observed, Unreached
+from stillup.status.standing import redundancy, server_standing, vip_standing
+from stillup.status.verdict import Finding, Level, Severity, Verdict
+
+_ORDER = {Severity.DOWN: 0, Severity.RISK: 1, Severity.NOTE: 2}
+
+
+def judge(farm: Farm, observed: Observed, wanted: Mapping[str, str] | None = None) -> Verdict:
+    """Return the verdict on one look.
+
+    Args:
+        farm: The farm as the farm file says it.
+        observed: What was seen.
+        wanted: The SHA-256 of each server's bundle as the farm file now asks for it, where
+            that is known; a server that has another one is noted.
+    """
+    problems = _problems(farm, observed, wanted or {})
+    level = _level(problems)
+    return Verdict(
+        level=level,
+        why=_why(farm, level, problems),
+        vips=tuple(vip_standing(farm, observed, str(a)) for a in farm.vip.addresses),
+        servers=tuple(server_standing(farm, observed, s, problems) for s in farm.servers),
+        redundancy=redundancy(farm, observed),
+        problems=problems,
+    )
+
+
+def askers(farm: Farm, observed: Observed, count: int = 2) -> tuple[str, ...]:
+    """Return the servers that should make the real request: not the holder, few.
+
+    A request from the holder itself never crosses the wire. Servers that are no balancers
+    come first, as users are none either; with nobody else the holder still asks.
+    """
+    holders = {picture.holder(farm, observed, str(address)) for address in farm.vip.addresses}
+    answering = [s for s in farm.servers if observed.reached(s.name) is not None]
+    answering.sort(key=lambda s: (s.name in holders, Role.BALANCER in s.roles))
+    others = [s.name for s in answering if s.name not in holders]
+    return tuple(others[:count] or [s.name for s in answering[:1]])
+
+
+def _problems(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> tuple[Finding, ...]:
+    found = _whole_farm(farm, observed) or (
+        *rules_web.findings(farm, observed),
+        *rules_address.findings(farm, observed),
+        *rules_server.findings(farm, observed, wanted),
+        *rules_address.requests(observed),
+    )
+    if any(asked.answered for asked in observed.asked):
+        # The witness was served: what else looks like the end of it is a risk, or is over.
+        found = tuple(_at_most_risk(finding) for finding in found)
+    return tuple(sorted(found, key=lambda finding: _ORDER[finding.severity]))
+
+
+def _whole_farm(farm: Farm, observed: Observed) -> tuple[Finding, ...]:
+    """Return the one finding that makes all others noise, or nothing."""
+    reached = picture.reached(observed)
+    if not reached:
+        reasons = {s.reason for s in observed.servers if isinstance(s, Unreached)}
+        first = min(reasons, default="no server is in the farm")
+        return (
+            Finding(
+                "no-server-reachable",
+                Severity.DOWN,
+                f"no server could be asked, so nobody can say whether it serves ({first})",
+                "look at your own network first, then at the servers",
+            ),
+        )
+    if len(reached) == len(farm.servers) and all(
+        seen.applied_at is None and not seen.unfinished for seen in reached
+    ):
+        return (
+            Finding(
+                "not-deployed",
+                Severity.DOWN,
+                "the servers answer, and nothing was ever applied to any of them",
+                "`stillup apply` makes them a farm",
+            ),
+        )
+    return ()
+
+
+def _at_most_risk(finding: Finding) -> Finding:
+    if finding.severity is Severity.DOWN:
+        return replace(finding, severity=Severity.RISK)
+    return finding
+
+
+def _level(problems: tuple[Finding, ...]) -> Level:
+    severities = {finding.severity for finding in problems}
+    if Severity.DOWN in severities:
+        return Level.DOWN
+    return Level.AT_RISK if Severity.RISK in severities else Level.SERVING
+
+
+def _why(farm: Farm, level: Level, problems: tuple[Finding, ...]) -> str:
+    severity = {Level.DOWN: Severity.DOWN, Level.AT_RISK: Severity.RISK}.get(level)
+    if severity is None:
+        return _all_well(farm)
+    first, *more = [finding.text for finding in problems if finding.severity is severity]
+    return first if not more else f"{first}; and {len(more)} more"
+
+
+def _all_well(farm: Farm) -> str:
+    words = [
+        f"{len(servers)} {role.value} server{'s' if len(servers) > 1 else ''}"
+        if role is not Role.BALANCER
+        else f"{len(servers)} balancer{'s' if len(servers) > 1 else ''}"
+        for role in Role
+        if (servers := farm.having(role))
+    ]
+    return f"{', '.join(words)}: all of them work"

@@ -1,0 +1,128 @@
+"""What one look at the farm saw, as values: nothing here is judged yet.
+
+Every server is either ``Reached`` or ``Unreached``: a server that does not answer is an
+observation, not an error. What a server did not tell (it is no balancer, its daemon is
+silent) is None, never a made-up value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a server's heartbeat daemon says of itself."""
+
+    healthy: bool
+    """Whether this server may hold the address; false on a balancer whose HAProxy is ill."""
+    reason: str
+    holding: tuple[str, ...]
+    """The virtual IPs that this server holds by a lease that has not run out."""
+    believed: Mapping[str, str | None]
+    """The holder of each virtual IP as this daemon knows it."""
+    since_s: float | None
+    """For how long the holder has held the address, in seconds; None when not known."""
+    heard_ms: Mapping[str, float | None]
+    """How long ago each voter was heard, in milliseconds; None for never."""
+    lateness_max_ms: float
+    """The most that the daemon's own loop was late lately."""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One web server as one balancer's HAProxy sees it."""
+
+    status: str
+    """HAProxy's word: ``UP``, ``DOWN``, ``MAINT``, ``UP 1/3``, ``no check`` ..."""
+    drained: bool
+    check: str = ""
+    """What the last check said, ``L7STS/503`` for instance."""
+
+    @property
+    def up(self) -> bool:
+        """Whether new users are sent to it: up, and not drained."""
+        return not self.drained and self.status.startswith(("UP", "no check"))
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What the database server says of its MariaDB."""
+
+    alive: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A server that answered, and what it said."""
+
+    name: str
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Each unit that the applied bundle wants, and systemd's word for its state."""
+    load: float = 0.0
+    disk_free_bytes: int = 0
+    disk_size_bytes: int | None = None
+    uptime_s: float = 0.0
+    heartbeat: Heartbeat | None = None
+    backends: Mapping[str, Backend] | None = None
+    """The web servers as this balancer sees them; None when its HAProxy did not answer."""
+    database: Database | None = None
+    release: str | None = None
+    applied_at: str | None = None
+    """When a bundle was last applied; None when none ever was."""
+    bundle: str | None = None
+    """The SHA-256 of the bundle that was last applied."""
+    unfinished: bool = False
+    """An apply was interrupted here and neither carried on nor taken back."""
+    clock_ahead_s: float = 0.0
+    """How far the server's clock is ahead of ours, good to ``took_s``."""
+    took_s: float = 0.0
+    """How long the answer took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A server that gave no answer, and the one sentence that says why."""
+
+    name: str
+    reason: str
+    code: str
+    """The error's code: ``server-unreachable``, ``server-refused`` or ``server-failed``."""
+
+
+Seen: TypeAlias = Reached | Unreached
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One real request through a virtual IP, made from one of the farm's servers."""
+
+    by: str
+    url: str
+    status: int | None
+    """The HTTP status; None when there was no answer."""
+    took_s: float
+    error: str = ""
+    expires_in_s: float | None = None
+    """How long the certificate shown is still valid; None without TLS."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether a user would have been served."""
+        return self.status is not None and self.status < 400
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One look at the whole farm: every server of the farm file, in its order."""
+
+    at_s: float
+    """When, in seconds since 1970; a person reads it."""
+    servers: tuple[Seen, ...]
+    asked: tuple[Asked, ...] = ()
+
+    def reached(self, name: str) -> Reached | None:
+        """Return what the server of that name said, or None when it said nothing."""
+        return next((s for s in self.servers if s.name == name and isinstance(s, Reached)), None)

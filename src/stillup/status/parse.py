@@ -1,0 +1,172 @@
+"""The answers of a server's ``state`` and ``ask`` operations, as values.
+
+The server runs the code that this controller sent it, so the form is known; an answer of
+another form is a bug of ours, told as ``ServerFailed`` with the place in the answer.
+"""
+
+from collections.abc import Mapping
+
+from stillup.errors import ServerFailed
+from stillup.node.message import Json, JsonObject
+from stillup.status.observed import Asked, Backend, Database, Heartbeat, Reached
+
+SITE = "site"
+"""The name of the HAProxy backend that holds the web servers."""
+
+
+def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) -> Reached:
+    """Return what a server's ``state`` says.
+
+    Args:
+        name: The server's name in the farm file.
+        answer: The result of ``state``.
+        asked_at_s: When it was asked, in seconds since 1970 by our clock.
+        took_s: How long the answer took; the server's clock was read somewhere in it.
+
+    Raises:
+        ServerFailed: If the answer has another form than expected.
+    """
+    told = _Told(name, answer)
+    manifest = told.inner("manifest")
+    return Reached(
+        name=name,
+        units={unit: str(state) for unit, state in (told.mapping("units") or {}).items()},
+        load=told.number("load"),
+        disk_free_bytes=int(told.number("disk_free")),
+        uptime_s=told.number("uptime_s"),
+        heartbeat=_heartbeat(told.inner("heartbeat")),
+        backends=_backends(told),
+        database=_database(told.inner("database")),
+        release=told.text_or_none("release"),
+        applied_at=manifest.text_or_none("at") if manifest is not None else None,
+        bundle=manifest.text_or_none("bundle") if manifest is not None else None,
+        unfinished=told.answer.get("unfinished") is True,
+        clock_ahead_s=told.number("clock") - asked_at_s - took_s / 2,
+        took_s=took_s,
+    )
+
+
+def asked(by: str, url: str, answer: JsonObject) -> Asked:
+    """Return what ``ask`` says of one request made on the server ``by``.
+
+    Raises:
+        ServerFailed: If the answer has another form than expected.
+    """
+    told = _Told(by, answer)
+    status = told.number_or_none("status")
+    return Asked(
+        by=by,
+        url=url,
+        status=int(status) if status is not None else None,
+        took_s=told.number("seconds"),
+        error=told.text_or_none("error") or "",
+        expires_in_s=told.number_or_none("expires_in_s"),
+    )
+
+
+def _heartbeat(told: "_Told | None") -> Heartbeat | None:
+    if told is None:
+        return None
+    voters = told.mapping("voters") or {}
+    lateness = told.inner("lateness_ms")
+    return Heartbeat(
+        healthy=told.answer.get("healthy") is True,
+        reason=told.text_or_none("reason") or "",
+        holding=tuple(str(address) for address in told.listing("holding") or ()),
+        believed={
+            address: name if isinstance(name, str) else None
+            for address, name in (told.mapping("holder") or {}).items()
+        },
+        since_s=told.number_or_none("since_s"),
+        heard_ms={
+            voter: _Told(told.server, said).number_or_none("heard_ms")
+            for voter, said in voters.items()
+            if isinstance(said, dict)
+        },
+        lateness_max_ms=(lateness.number_or_none("max") or 0.0) if lateness is not None else 0.0,
+        version=told.text_or_none("version") or "",
+    )
+
+
+def _backends(told: "_Told") -> dict[str, Backend] | None:
+    rows = told.listing("haproxy")
+    if rows is None:
+        return None
+    found = [_Told(told.server, row) for row in rows if isinstance(row, dict)]
+    return {
+        row.text_or_none("server") or "": Backend(
+            status=row.text_or_none("status") or "",
+            drained=row.answer.get("drain") is True,
+            check=row.text_or_none("check") or "",
+        )
+        for row in found
+        if row.text_or_none("backend") == SITE
+    }
+
+
+def _database(told: "_Told | None") -> Database | None:
+    if told is None:
+        return None
+    return Database(told.answer.get("alive") is True, told.text_or_none("reason") or "")
+
+
+class _Told:
+    """A JSON object from a server, read with the types that are expected in it."""
+
+    def __init__(self, server: str, answer: JsonObject) -> None:
+        self.server = server
+        self.answer = answer
+
+    def number(self, key: str) -> float:
+        value = self.number_or_none(key)
+        if value is None:
+            raise self._unknown(key, None)
+        return value
+
+    def number_or_none(self, key: str) -> float | None:
+        match self.answer.get(key):
+            case None:
+                return None
+            case bool() as value:
+                raise self._unknown(key, value)
+            case int() | float() as value:
+                return float(value)
+            case value:
+                raise self._unknown(key, value)
+
+    def text_or_none(self, key: str) -> str | None:
+        match self.answer.get(key):
+            case None:
+                return None
+            case str() as value:
+                return value
+            case value:
+                raise self._unknown(key, value)
+
+    def mapping(self, key: str) -> Mapping[str, Json] | None:
+        match self.answer.get(key):
+            case None:
+                return None
+            case dict() as value:
+                return value
+            case value:
+                raise self._unknown(key, value)
+
+    def listing(self, key: str) -> list[Json] | None:
+        match self.answer.get(key):
+            case None:
+                return None
+            case list() as value:
+                return value
+            case value:
+                raise self._unknown(key, value)
+
+    def inner(self, key: str) -> "_Told | None":
+        value = self.mapping(key)
+        return _Told(self.server, dict(value)) if value is not None else None
+
+    def _unknown(self, key: str, value: Json) -> ServerFailed:
+        return ServerFailed(
+            f"{self.server} told its state in a form that is not known here: {key} is {value!r}; "
+            "report this as a fault of stillup"
+        )

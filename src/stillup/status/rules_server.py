@@ -1,0 +1,159 @@
+"""What is wrong with one server, whatever its roles: silent, half-applied, full, late."""
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+
+from stillup.model.farm import Farm, Server
+from stillup.status import picture
+from stillup.status.observed import Observed, Reached, Unreached
+from stillup.status.verdict import Finding, Severity
+
+DISK_LOW_BYTES = 1 << 30
+"""Less than this free is a risk: a release, a log burst or an upgrade fills it."""
+DISK_FULL_BYTES = 64 << 20
+"""Less than this and MariaDB, logs and uploads begin to fail."""
+CLOCK_APART_S = 1.0
+"""Sessions, logs and certificates live with a second; more says that chrony does not work."""
+WELL_STATES = frozenset({"active", "activating", "reloading"})
+
+
+def findings(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield every problem of single servers, in the farm's order.
+
+    Args:
+        farm: The farm.
+        observed: One look at it.
+        wanted: The SHA-256 of the bundle that the farm file now asks for, by server; empty
+            when that is not known.
+    """
+    apart = _clocks_apart(observed)
+    for server in farm.servers:
+        seen = observed.reached(server.name)
+        if seen is None:
+            yield from _unreached(server, observed)
+            continue
+        yield from _applied(seen, wanted.get(seen.name))
+        yield from _units(seen)
+        yield from _heartbeat(farm, seen)
+        yield from _disk(seen)
+        yield from _clock(seen, apart[seen.name])
+
+
+def _unreached(server: Server, observed: Observed) -> Iterator[Finding]:
+    for seen in observed.servers:
+        if isinstance(seen, Unreached) and seen.name == server.name:
+            roles = ", ".join(sorted(server.roles))
+            yield Finding(
+                seen.code,
+                Severity.RISK,
+                f"{server.name} ({roles}) cannot be asked: {seen.reason}",
+                _way_out(server.name, seen.code),
+                server.name,
+            )
+
+
+def _way_out(name: str, code: str) -> str:
+    if code == "server-refused":
+        return f"check the [ssh] section and what {name} itself says of its host key"
+    if code == "server-failed":
+        return f"look at {name} itself: it answers, but cannot tell how it is"
+    return f"start {name} or mend its network; it joins again by itself"
+
+
+def _applied(seen: Reached, wanted: str | None) -> Iterator[Finding]:
+    if seen.unfinished:
+        yield Finding(
+            "apply-unfinished",
+            Severity.RISK,
+            f"a change was interrupted on {seen.name}",
+            "`stillup apply` carries it on",
+            seen.name,
+        )
+    elif seen.applied_at is None:
+        yield Finding(
+            "never-applied",
+            Severity.RISK,
+            f"nothing was ever applied to {seen.name}",
+            "`stillup apply` makes it part of the farm",
+            seen.name,
+        )
+    elif wanted is not None and seen.bundle != wanted:
+        yield Finding(
+            "bundle-differs",
+            Severity.NOTE,
+            f"{seen.name} has another configuration than the farm file asks for",
+            "`stillup plan` shows the difference, `stillup apply` makes it so",
+            seen.name,
+        )
+
+
+def _units(seen: Reached) -> Iterator[Finding]:
+    for unit, state in seen.units.items():
+        if state not in WELL_STATES:
+            yield Finding(
+                "unit-not-running",
+                Severity.RISK,
+                f"{unit} on {seen.name} is {state}",
+                f"see `journalctl -u {unit}` on {seen.name}; `stillup apply` starts it again",
+                seen.name,
+            )
+
+
+def _heartbeat(farm: Farm, seen: Reached) -> Iterator[Finding]:
+    if seen.heartbeat is None:
+        if seen.applied_at is not None:
+            yield Finding(
+                "heartbeat-silent",
+                Severity.RISK,
+                f"the heartbeat daemon on {seen.name} does not answer: its vote is missing",
+                f"see `journalctl -u stillup-heartbeat` on {seen.name}",
+                seen.name,
+            )
+        return
+    late_ms, lease_ms = seen.heartbeat.lateness_max_ms, farm.vip.lease_s * 1000
+    # A lease is renewed five times: later than a fifth skips a renewal, half is near losing it.
+    if late_ms > lease_ms / 5:
+        yield Finding(
+            "heartbeat-late",
+            Severity.RISK if late_ms > lease_ms / 2 else Severity.NOTE,
+            f"the heartbeat on {seen.name} ran up to {late_ms:.0f} ms late, "
+            f"with a lease of {lease_ms:.0f} ms",
+            f"see what else loads {seen.name}, or choose a longer [vip] lease",
+            seen.name,
+        )
+
+
+def _disk(seen: Reached) -> Iterator[Finding]:
+    free = seen.disk_free_bytes
+    if free >= DISK_LOW_BYTES:
+        return
+    yield Finding(
+        "disk-full" if free < DISK_FULL_BYTES else "disk-low",
+        Severity.RISK,
+        f"the disk of {seen.name} has {free / (1 << 20):.0f} MB left",
+        f"make room on {seen.name}: `du -xh / | sort -h | tail`",
+        seen.name,
+    )
+
+
+def _clocks_apart(observed: Observed) -> dict[str, float]:
+    """Return each clock's distance from the farm's middle one, in seconds."""
+    seen = picture.reached(observed)
+    if not seen:
+        return {}
+    middle_s = median(server.clock_ahead_s for server in seen)
+    return {server.name: server.clock_ahead_s - middle_s for server in seen}
+
+
+def _clock(seen: Reached, apart_s: float) -> Iterator[Finding]:
+    # What the answer took is how well its clock is known.
+    if abs(apart_s) <= CLOCK_APART_S + seen.took_s:
+        return
+    way = "ahead of" if apart_s > 0 else "behind"
+    yield Finding(
+        "clock-apart",
+        Severity.RISK,
+        f"the clock of {seen.name} is {abs(apart_s):.1f} s {way} the others'",
+        f"see `chronyc tracking` on {seen.name}",
+        seen.name,
+    )

@@ -1,0 +1,98 @@
+"""How each address, each server and each kind of server stands, in a line each."""
+
+from stillup.model.farm import Farm, Role, Server
+from stillup.status import picture
+from stillup.status.observed import Backend, Observed, Reached
+from stillup.status.verdict import Finding, Redundancy, ServerStanding, Severity, VipStanding
+
+
+def vip_standing(farm: Farm, observed: Observed, address: str) -> VipStanding:
+    """Return who answers for ``address`` and for how long."""
+    name = picture.holder(farm, observed, address)
+    seen = observed.reached(name) if name is not None else None
+    since_s = seen.heartbeat.since_s if seen is not None and seen.heartbeat is not None else None
+    return VipStanding(address, name, since_s, picture.claims(farm, observed, address))
+
+
+def server_standing(
+    farm: Farm, observed: Observed, server: Server, problems: tuple[Finding, ...]
+) -> ServerStanding:
+    """Return one server's line, with the worst severity among ``problems`` that name it."""
+    here = [finding.severity for finding in problems if finding.server == server.name]
+    worst = next((s for s in (Severity.DOWN, Severity.RISK, Severity.NOTE) if s in here), None)
+    seen = observed.reached(server.name)
+    views = picture.views(farm, observed, server.name)
+    return ServerStanding(
+        name=server.name,
+        address=str(server.address),
+        roles=tuple(role for role in Role if role in server.roles),
+        reachable=seen is not None,
+        severity=worst,
+        state="no answer" if seen is None else _state(farm, observed, server, seen),
+        seen_as={balancer: _word(backend) for balancer, backend in views.items()},
+    )
+
+
+def redundancy(farm: Farm, observed: Observed) -> tuple[Redundancy, ...]:
+    """Return how many of each kind work; a kind that nobody could tell of counts none."""
+    balancers, webs, databases = (
+        farm.having(Role.BALANCER),
+        farm.having(Role.WEB),
+        farm.having(Role.DATABASE),
+    )
+    fit = [s for s in balancers if picture.fit(observed.reached(s.name))]
+    up = picture.web_up(farm, observed) or ()
+    alive = [
+        seen
+        for seen in picture.seen_with(farm, observed, Role.DATABASE)
+        if seen.database is not None and seen.database.alive
+    ]
+    voting = picture.voting(farm, observed)
+    return (
+        Redundancy("balancers", len(fit), len(balancers), 1),
+        Redundancy("web servers", len(up), len(webs), 1),
+        Redundancy("votes", len(voting), len(farm.servers), picture.majority(farm)),
+        Redundancy("database", len(alive), len(databases), 1),
+    )
+
+
+def _state(farm: Farm, observed: Observed, server: Server, seen: Reached) -> str:
+    if seen.unfinished:
+        return "a change is unfinished"
+    if seen.applied_at is None:
+        return "nothing applied yet"
+    words = []
+    if Role.BALANCER in server.roles:
+        words.append(_balancer_state(farm, seen))
+    if Role.WEB in server.roles:
+        words.append(_web_state(picture.views(farm, observed, server.name)))
+    if Role.DATABASE in server.roles:
+        alive = seen.database is not None and seen.database.alive
+        words.append("database answers" if alive else "database down")
+    return ", ".join(words)
+
+
+def _balancer_state(farm: Farm, seen: Reached) -> str:
+    held = [str(a) for a in farm.vip.addresses if _holds(seen, str(a))]
+    if held:
+        return f"holds {', '.join(held)}"
+    return "standing by" if picture.fit(seen) else "unfit"
+
+
+def _holds(seen: Reached, address: str) -> bool:
+    return seen.heartbeat is not None and address in seen.heartbeat.holding
+
+
+def _web_state(views: dict[str, Backend]) -> str:
+    words = {name: _word(backend) for name, backend in views.items()}
+    if not words:
+        return "no balancer tells"
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{word} at {name}" for name, word in words.items())
+
+
+def _word(backend: Backend) -> str:
+    if backend.drained:
+        return "drained"
+    return "up" if backend.up else "down"
