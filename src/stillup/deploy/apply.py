@@ -8,8 +8,9 @@ on. A server that fails stops the rest.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from stillup.deploy.events import Began, Done, Planned, Reached, Report, Stopped
 from stillup.deploy.package import Package, pack
@@ -63,7 +64,14 @@ class Outcome:
 class _Looked:
     plan: Plan
     survey: Survey
-    package: Package | None = field(default=None)
+    package: Package | None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.package is not None:
+            self.package.archive.close()
 
 
 async def look(
@@ -76,7 +84,8 @@ async def look(
     began = time.monotonic()
     async with open_all(access, farm.servers) as sessions:
         _tell_reached(sessions, began, report)
-        return (await _look(farm, secrets, source, sessions)).plan
+        with await _look(farm, secrets, source, sessions) as looked:
+            return looked.plan
 
 
 async def apply(
@@ -113,11 +122,11 @@ async def apply(
         _tell_reached(sessions, began, report)
         _require_reached(sessions, wishes)
         await lock_all(sessions, what="apply")
-        looked = await _look(farm, secrets, source, sessions)
-        report(Planned(looked.plan))
-        _refuse(looked.plan, wishes)
-        work = Work(sessions, looked.survey.bundles, looked.package, wishes, report)
-        await _run(looked.plan, work, stop or Stop(), report)
+        with await _look(farm, secrets, source, sessions) as looked:
+            report(Planned(looked.plan))
+            _refuse(looked.plan, wishes)
+            work = Work(sessions, looked.survey.bundles, looked.package, wishes, report)
+            await _run(looked.plan, work, stop or Stop(), report)
     return Outcome(looked.plan, time.monotonic() - began)
 
 

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from stillup.errors import InputRefused
 
@@ -29,13 +29,19 @@ ID_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A packed site; ``archive`` is a .tar.gz at its beginning, to be closed by who is done."""
+    """A packed site; ``archive`` is a .tar.gz. A context: it is closed at the end."""
 
     release: str
     """The release's name: the beginning of the hash of its content."""
     sha256: str
     size: int
     archive: IO[bytes] = field(repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.archive.close()
 
 
 def pack(source: Path) -> Package:
@@ -51,19 +57,25 @@ def pack(source: Path) -> Package:
     # Memory for a small site, a nameless file for a large one.
     archive = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - lives in the package
     try:
-        with gzip.GzipFile("", "wb", 6, archive, mtime=0) as packed:
-            release = _write(source, packed)
+        return _packed(source, archive)
     except OSError as error:
         archive.close()
         raise InputRefused(
             f"{error.filename or source}: {error.strerror or error}; is somebody changing it?"
         ) from error
+    except BaseException:
+        archive.close()
+        raise
+
+
+def _packed(source: Path, archive: IO[bytes]) -> Package:
+    with gzip.GzipFile("", "wb", 6, archive, mtime=0) as packed:
+        release = _write(source, packed)
     size = archive.tell()
     archive.seek(0)
     sha256 = hashlib.sha256()
     while piece := archive.read(1024 * 1024):
         sha256.update(piece)
-    archive.seek(0)
     return Package(release, sha256.hexdigest(), size, archive)
 
 

@@ -63,7 +63,10 @@ def plan(situation: Situation) -> Plan:
 
 
 def _leftovers(situation: Situation) -> Iterable[Step]:
-    """Undrain what an interrupted apply left drained, unless its own turn will."""
+    """Give back what an interrupted apply took away, unless the server's own turn will."""
+    for balancer in situation.balancers:
+        if situation.standings[balancer].yielding and not situation.to_change(balancer):
+            yield Resume(balancer)
     for web in situation.webs:
         at = tuple(
             balancer
@@ -114,7 +117,7 @@ def _turn(situation: Situation, name: str, *, before: list[str]) -> list[Step]:
     steps.append(Change((name,)))
     if disturbs_vote(standing):
         steps.append(AwaitVote((name,)))
-    if yields:
+    if yields or standing.yielding:
         steps.append(Resume(name))
     if drains or situation.drained_by(name, BY_APPLY):
         steps.append(Undrain(name, at))

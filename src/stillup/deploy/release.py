@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillup.deploy.events import Told
-from stillup.deploy.package import pack
+from stillup.deploy.package import Package, pack
 from stillup.deploy.session import Sessions, lock_all, open_all, raise_all, together
 from stillup.deploy.upload import Releases, listed, switch, upload
 from stillup.errors import ChangeRefused, ChangeTakenBack
@@ -42,7 +42,11 @@ async def release(farm: Farm, access: Access, source: Path, *, tell: Tell) -> Re
         ServerFailed: If a web server could not take it; all serve what they served.
         ChangeTakenBack: If one could not switch; the others are back at what they served.
     """
-    package = await asyncio.to_thread(pack, source)
+    with await asyncio.to_thread(pack, source) as package:
+        return await _release(farm, access, package, tell)
+
+
+async def _release(farm: Farm, access: Access, package: Package, tell: Tell) -> Released:
     async with _web_servers(farm, access) as (sessions, ready):
         has = await sessions.ask(listed, ready)
         missing = [name for name in ready if package.release not in has[name].all]

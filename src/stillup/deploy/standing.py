@@ -49,6 +49,11 @@ class Heartbeat:
     holding: bool
     """Whether it holds the virtual IP by a lease that has not run out."""
     voters: frozenset[str]
+    """Whom it votes with, itself left out."""
+    yielding: bool = False
+    """It stands back, because it was asked to let another hold the address."""
+    votes: bool = True
+    """It is silent for a lease after it started, since it may have voted before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,11 @@ class Standing:
     def to_change(self) -> bool:
         """Whether an apply has something to do on it."""
         return self.unfinished or bool(self.changes)
+
+    @property
+    def yielding(self) -> bool:
+        """Whether it stands back from the virtual IP."""
+        return self.heartbeat is not None and self.heartbeat.yielding
 
     @property
     def holding(self) -> bool:
@@ -143,7 +153,9 @@ def heartbeat(data: Json) -> Heartbeat | None:
         data.get("healthy") is True,
         str(data.get("reason") or ""),
         bool(holding),
-        frozenset(voters) if isinstance(voters, (dict, list)) else frozenset(),  # type: ignore[arg-type]
+        frozenset(voters) if isinstance(voters, dict) else frozenset(),
+        yielding=_is_positive(data.get("yielding_s")),
+        votes=not _is_positive(data.get("silent_s")),
     )
 
 
@@ -157,6 +169,10 @@ def _drained_by(row: JsonObject) -> str | None:
         return None
     # What is not known to be ours is the user's, and stays.
     return BY_APPLY if row.get("drained_by") == BY_APPLY else BY_USER
+
+
+def _is_positive(number: Json) -> bool:
+    return isinstance(number, (int, float)) and number > 0
 
 
 def _sessions(row: JsonObject) -> int:

@@ -211,7 +211,8 @@ class Work:
 
     async def _await_vote(self, servers: tuple[str, ...]) -> None:
         async def all_vote() -> bool:
-            return all((await self._sessions.ask(_heartbeat, servers)).values())
+            seen = await self._sessions.ask(_heartbeat, servers)
+            return all(one is not None and one.votes for one in seen.values())
 
         if not await until(all_vote, within_s=HOLDER_WITHIN_S):
             raise ServerFailed(

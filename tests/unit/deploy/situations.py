@@ -8,6 +8,7 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
     KIND NAME ACTION        a change, ``unit haproxy.service restart`` for instance
     by hand PATH            a change to a file that somebody else changed
     holding                 holds the virtual IP
+    yielding                stands back, since an apply asked it to
     down                    a web server that the balancers see down
     drained by user|apply   at every balancer; ``... at NAME`` at one
     release R | no release  what a web server serves; R is ``r1`` if nothing is said
@@ -122,6 +123,7 @@ def _heartbeat(one: Described, all_: list[Described]) -> Heartbeat:
         healthy=True,
         reason="",
         holding=one.says("holding"),
+        yielding=one.says("yielding"),
         voters=frozenset(voters or [other.server.name for other in all_]),
     )
 

@@ -1,0 +1,313 @@
+"""A whole farm as a script: what its servers, HAProxies and heartbeats would do with requests.
+
+It keeps a list of ``violations``: moments at which a real farm's users would have felt what was
+asked for. A test demands that there are none, whatever was interrupted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stillup.errors import ChangeRefused, ServerFailed
+from stillup.model.farm import Farm, Role, Server
+from stillup.node.message import Json, JsonObject
+from stillup.servers.memory import MemoryAccess
+
+VITAL = {"haproxy.service", "stillup-heartbeat.service", "stillup-firewall.service"}
+
+
+@dataclass
+class ScriptedServer:
+    """One server, with everything that outlives a session."""
+
+    server: Server
+    farm: "ScriptedFarm"
+    applied: JsonObject | None = None
+    drained: dict[str, str] = field(default_factory=dict)
+    release: str | None = None
+    previous: str | None = None
+    releases: list[str] = field(default_factory=list)
+    uploading: str | None = None
+    yielded: bool = False
+    locked_by: int | None = None
+    applies: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+    def answer(self, session: int, operation: str, arguments: Mapping[str, Json]) -> JsonObject:
+        if operation == "lock":
+            return self._take(session)
+        handler = getattr(self, "_" + operation.replace(".", "_"))
+        answer = handler(arguments)
+        assert isinstance(answer, dict)
+        return answer
+
+    def ended(self, session: int) -> None:
+        self.uploading = None
+        if self.locked_by == session:
+            self.locked_by = None
+
+    # What the farm asks.
+
+    def is_web(self) -> bool:
+        return Role.WEB in self.server.roles
+
+    def serves(self) -> bool:
+        """Whether a web server's checks pass."""
+        return (
+            self.farm.alive(self.name)
+            and self.applied is not None
+            and self.release is not None
+            and self.farm.database_is_there()
+        )
+
+    def may_hold(self) -> bool:
+        is_balancer = Role.BALANCER in self.server.roles
+        return is_balancer and self.farm.alive(self.name) and self.applied is not None
+
+    def in_use_at(self, balancer: "ScriptedServer") -> bool:
+        return self.name in balancer.known_webs() and self.name not in balancer.drained
+
+    def known_webs(self) -> list[str]:
+        """The web servers that this balancer's applied configuration names."""
+        assert self.applied is not None
+        text = next(
+            str(file["text"])
+            for file in _objects(self.applied["files"])
+            if file["path"] == "/etc/haproxy/haproxy.cfg"
+        )
+        return [web for web in self.farm.webs() if f"server {web} " in text]
+
+    # Operations.
+
+    def _take(self, session: int) -> JsonObject:
+        if self.locked_by not in {None, session}:
+            raise ChangeRefused(f"{self.name}: another change is under way")
+        self.locked_by = session
+        return {}
+
+    def _facts(self, _: Mapping[str, Json]) -> JsonObject:
+        return {"debian": 13, "php": "8.4", "interface": "eth0", "python": "3.13"}
+
+    def _compare(self, arguments: Mapping[str, Json]) -> JsonObject:
+        return {
+            "changes": self._changes(arguments["bundle"]),
+            "unfinished": False,
+            "first": self.applied is None,
+        }
+
+    def _apply(self, arguments: Mapping[str, Json]) -> JsonObject:
+        assert self.locked_by is not None, "an apply without the lock"
+        changes = self._changes(arguments["bundle"])
+        self._watch(changes)
+        bundle = arguments["bundle"]
+        assert isinstance(bundle, dict)
+        self.applied = bundle
+        self.applies += 1
+        self.farm.elect()
+        return {"changed": changes, "seconds": 0.1}
+
+    def _state(self, _: Mapping[str, Json]) -> JsonObject:
+        self.farm.elect()
+        return {
+            "haproxy": self._haproxy(),
+            "heartbeat": self._heartbeat(),
+            "release": self.release,
+            "manifest": {"at": 0, "bundle": ""} if self.applied else None,
+        }
+
+    def _drain(self, arguments: Mapping[str, Json]) -> JsonObject:
+        web, by = str(arguments["server"]), str(arguments["by"])
+        if self.applied is None or web not in self.known_webs():
+            raise ServerFailed(f"{self.name}: HAProxy has no server {web}")
+        if by == "apply" and self.drained.get(web) == "user":
+            return {"sessions": 0}
+        if arguments["drain"]:
+            self.drained[web] = by
+        else:
+            self.drained.pop(web, None)
+        return {"sessions": 0}
+
+    def _vip(self, arguments: Mapping[str, Json]) -> JsonObject:
+        self.yielded = arguments["action"] == "yield"
+        self.farm.elect()
+        return {}
+
+    def _release_list(self, _: Mapping[str, Json]) -> JsonObject:
+        return {
+            "current": self.release,
+            "previous": self.previous,
+            "releases": list[Json](self.releases),
+        }
+
+    def _release_begin(self, arguments: Mapping[str, Json]) -> JsonObject:
+        self.uploading = str(arguments["release"])
+        return {"have": self.uploading in self.releases}
+
+    def _release_data(self, _: Mapping[str, Json]) -> JsonObject:
+        assert self.uploading is not None
+        return {"received": 0}
+
+    def _release_end(self, _: Mapping[str, Json]) -> JsonObject:
+        assert self.uploading is not None
+        self.releases.append(self.uploading)
+        self.uploading = None
+        return {}
+
+    def _release_switch(self, arguments: Mapping[str, Json]) -> JsonObject:
+        wanted = str(arguments["release"])
+        if wanted not in self.releases:
+            raise ServerFailed(f"{self.name}: there is no release {wanted}")
+        if self.release != wanted:
+            self.release, self.previous = wanted, self.release
+        return {}
+
+    # How it looks from inside.
+
+    def _changes(self, bundle: Json) -> list[Json]:
+        before, after = _files(self.applied), _files(bundle)
+        paths = sorted(path for path in before | after if before.get(path) != after.get(path))
+        changes: list[Json] = [
+            {"kind": "file", "name": path, "action": "change", "by_hand": False} for path in paths
+        ]
+        assert isinstance(bundle, dict)
+        for unit in _objects(bundle["units"]):
+            for action in ("restart", "reload"):
+                if any(_concerns(str(word), paths) for word in _list(unit[f"{action}_on"])):
+                    changes.append({"kind": "reaction", "name": unit["name"], "action": action})
+                    break
+        return changes
+
+    def _watch(self, changes: list[Json]) -> None:
+        if self.applied is None:
+            return
+        if self.is_web() and self.serves():
+            self.farm.watch_web(self)
+        restarted = {
+            str(change["name"]) for change in _objects(changes) if change["action"] == "restart"
+        }
+        others = [one for one in self.farm.servers.values() if one is not self and one.may_hold()]
+        if self.farm.holder == self.name and restarted & VITAL and others:
+            self.farm.violations.append(f"{self.name} was disturbed while it held the address")
+
+    def _haproxy(self) -> Json:
+        if self.applied is None or Role.BALANCER not in self.server.roles:
+            return None
+        rows: list[Json] = []
+        for web in self.known_webs():
+            drained = web in self.drained
+            up = self.farm.servers[web].serves()
+            rows.append(
+                {
+                    "backend": "site",
+                    "server": web,
+                    "status": "DOWN" if not up else "DRAIN" if drained else "UP",
+                    "drain": drained,
+                    "drained_by": self.drained.get(web),
+                    "sessions": 0,
+                }
+            )
+        return rows
+
+    def _heartbeat(self) -> Json:
+        if self.applied is None:
+            return None
+        holding: list[Json] = ["10.0.0.1"] if self.farm.holder == self.name else []
+        voters: JsonObject = {name: {"heard_ms": 1} for name in self.farm.servers}
+        return {
+            "healthy": self.may_hold(),
+            "reason": "",
+            "holding": holding,
+            "voters": voters,
+            "yielding_s": 20 if self.yielded else 0,
+            "silent_s": 0,
+        }
+
+
+@dataclass
+class ScriptedFarm:
+    """All servers, and who holds the virtual IP."""
+
+    model: Farm
+    holder: str | None = None
+    violations: list[str] = field(default_factory=list)
+    servers: dict[str, ScriptedServer] = field(default_factory=dict)
+    access: MemoryAccess = field(default_factory=lambda: MemoryAccess({}))
+
+    def __post_init__(self) -> None:
+        self.servers = {one.name: ScriptedServer(one, self) for one in self.model.servers}
+        self.renew()
+
+    def renew(self) -> MemoryAccess:
+        """Make a new access, as a new process of the controller; the dead are on again."""
+        self.access = MemoryAccess(self.servers)
+        return self.access
+
+    def alive(self, name: str) -> bool:
+        return name not in self.access.dead
+
+    def webs(self) -> list[str]:
+        return [server.name for server in self.model.having(Role.WEB)]
+
+    def database_is_there(self) -> bool:
+        names = [server.name for server in self.model.having(Role.DATABASE)]
+        return all(self.alive(name) and self.servers[name].applied for name in names)
+
+    def elect(self) -> None:
+        """Let the address move where heartbeats would."""
+        holder = self.servers.get(self.holder or "")
+        if holder and holder.may_hold() and not holder.yielded:
+            return
+        fit = [one for one in self.servers.values() if one.may_hold()]
+        willing = [one for one in fit if not one.yielded] or fit
+        self.holder = willing[0].name if willing else None
+
+    def watch_web(self, web: ScriptedServer) -> None:
+        """A serving web server is being changed: users must be elsewhere, if they can be."""
+        balancers = [one for one in self.servers.values() if one.may_hold()]
+        for balancer in balancers:
+            others = [
+                self.servers[name]
+                for name in balancer.known_webs()
+                if name != web.name and self.servers[name].serves()
+            ]
+            if web.in_use_at(balancer) and any(
+                balancer.drained.get(one.name) != "user" for one in others
+            ):
+                self.violations.append(f"{web.name} was changed while {balancer.name} used it")
+            nobody = not any(one.in_use_at(balancer) for one in others)
+            if nobody and balancer.drained.get(web.name) == "apply":
+                self.violations.append(f"{balancer.name} had nobody left but {web.name}")
+
+    def end(self) -> JsonObject:
+        """Return all that a test compares at the end."""
+        return {
+            name: {
+                "applied": one.applied,
+                "drained": dict(one.drained),
+                "release": one.release,
+                "yielded": one.yielded,
+                "locked": one.locked_by is not None,
+            }
+            for name, one in self.servers.items()
+        }
+
+
+def _files(bundle: Json) -> dict[str, str]:
+    if not isinstance(bundle, dict):
+        return {}
+    return {str(file["path"]): str(file["text"]) for file in _objects(bundle["files"])}
+
+
+def _concerns(word: str, paths: list[str]) -> bool:
+    return any(path.startswith(word) if word.endswith("/") else path == word for path in paths)
+
+
+def _list(data: Json) -> list[Json]:
+    assert isinstance(data, list)
+    return data
+
+
+def _objects(data: Json) -> list[JsonObject]:
+    return [item for item in _list(data) if isinstance(item, dict)]
