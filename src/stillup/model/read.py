@@ -24,6 +24,10 @@ from stillup.model.problems import Problem, in_order
 from stillup.model.rules import broken_rules
 from stillup.model.schema import BUFFER, LEASE, OUTAGE, PHP_MEMORY, QUEUE, UPLOAD, FarmFile
 
+_MOST_PROBLEMS = 100
+_MOST_EXPLAINED = 1000
+"""Finding what a key was meant to be takes time; nobody reads so many problems at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class FarmText:
@@ -55,14 +59,23 @@ def read_farm_text(data: bytes, name: str) -> FarmText | tuple[Problem, ...]:
         return FarmText(_farm(file), document.lines)
     if not isinstance(file, FarmFile):
         problems += file
-    return in_order(problems)
+    return _most(in_order(problems), name)
+
+
+def _most(problems: tuple[Problem, ...], name: str) -> tuple[Problem, ...]:
+    """Return the first problems, and how many more there are."""
+    rest = problems[_MOST_PROBLEMS:]
+    if not rest:
+        return problems
+    told = f"and {len(rest)} more problems from here on"
+    return (*problems[:_MOST_PROBLEMS], Problem(name, rest[0].line, "", told, "more"))
 
 
 def _shape(document: Document) -> FarmFile | list[Problem]:
     try:
         return FarmFile.model_validate(document.values)
     except ValidationError as error:
-        return list(explained(document, error.errors(include_url=False)))
+        return list(explained(document, error.errors(include_url=False)[:_MOST_EXPLAINED]))
 
 
 def _farm(file: FarmFile) -> Farm:
