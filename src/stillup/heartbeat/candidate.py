@@ -112,7 +112,12 @@ class Candidate:
     def on_release(self, released: Ballot) -> None:
         """Remember that a holder let go, to tell voters who have not heard it."""
         self.released = max(released, self.released) if self.released else released
-        self._note_newest(released)
+        self.note_newest(released)
+
+    def note_newest(self, ballot: Ballot | None) -> None:
+        """Remember the newest ballot heard of, to stand under a newer one."""
+        if ballot is not None and (self.newest is None or ballot > self.newest):
+            self.newest = ballot
 
     # -- time ------------------------------------------------------------------------------
 
@@ -178,7 +183,7 @@ class Candidate:
 
     def on_refused(self, voter: str, refused: Refused, now_s: float) -> None:
         """Note why, and give up or wait if the others are not enough."""
-        self._note_newest(refused.newest)
+        self.note_newest(refused.newest)
         tally = self.tally
         if tally is None or tally.ballot != refused.ballot:
             return
@@ -190,10 +195,6 @@ class Candidate:
             self._refused_preparing(tally, voter, now_s)
         elif self.phase is Phase.PROPOSING:
             self._refused_proposing(tally, now_s)
-
-    def _note_newest(self, ballot: Ballot | None) -> None:
-        if ballot is not None and (self.newest is None or ballot > self.newest):
-            self.newest = ballot
 
     def lease_end_s(self, ask: Ask) -> float:
         """Return until when an attempt with enough votes may be trusted.

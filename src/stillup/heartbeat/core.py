@@ -237,6 +237,8 @@ class Node:
         return None
 
     def _hear_asker(self, message: Prepare | Propose | Release, now_s: float) -> Message | None:
+        # Known ballots need not be learnt by being outbid when every millisecond counts.
+        self.candidate.note_newest(message.ballot)
         match message:
             case Prepare():
                 return self.voter.on_prepare(message, now_s)
@@ -247,7 +249,7 @@ class Node:
                 self.voter.on_release(ballot)
                 self.candidate.on_release(ballot)
                 if given is not None and self.voter.given(now_s) is None:
-                    self._vacancy = Vacancy(now_s, heir=to, first=False)
+                    self._vacancy = Vacancy(now_s, given.ballot.name, heir=to)
                 return None
 
     def _on_timer(self, now_s: float) -> None:
@@ -266,8 +268,9 @@ class Node:
         """Bring everything into line after an event; the order matters."""
         self._deliver(effects, now_s)
         self._hand_over(now_s)
+        self._deliver(effects, now_s)  # the own voter must know before the vacancy is judged
         self._watch_vacancy(now_s)
-        if self._hello_due_s is not None and self.standing.is_fit(now_s) != self._said_fit:
+        if self._hello_due_s is not None and self._is_able(now_s) != self._said_fit:
             self._say_hello(now_s)
         self._deliver(effects, now_s)
         self._tell_holder(effects, now_s)
@@ -299,21 +302,28 @@ class Node:
         """Follow who has the own vote, and set when to stand."""
         candidate, given = self.candidate, self.voter.given(now_s)
         if given is not None and given.ballot.owner != candidate.owner:
-            self._vacancy = Vacancy(given.until_s, first=False)
+            self._vacancy = Vacancy(given.until_s, given.ballot.name)
             if candidate.phase is Phase.PREPARING and candidate.held_until_s is None:
                 candidate.rest(now_s)
         elif given is None and self._vacancy.since_s > max(now_s, self.voter.silent_until_s):
             # Freed early, by a release that a candidate relayed.
-            self._vacancy = Vacancy(now_s, first=False)
+            self._vacancy = Vacancy(now_s, self._vacancy.last)
         if candidate.phase is Phase.RESTING:
             stand_s = self.standing.stand_s(self._vacancy, now_s)
             candidate.wake_s = max(stand_s, candidate.not_before_s)
 
+    def _is_able(self, now_s: float) -> bool:
+        """Return whether this server could take the lease at once: fit, and no longer silent."""
+        return self.standing.is_fit(now_s) and now_s >= self.voter.silent_until_s
+
     def _say_hello(self, now_s: float) -> None:
-        self._said_fit = self.standing.is_fit(now_s)
-        # Just after the start the servers get to know each other (``seal.py``); be quick then.
-        is_silent = now_s < self.voter.silent_until_s
-        self._hello_due_s = now_s + (self.timing.renew_s if is_silent else self.timing.hello_s)
+        self._said_fit = self._is_able(now_s)
+        silent_until_s = self.voter.silent_until_s
+        if now_s < silent_until_s:
+            # Just after the start the servers get to know each other (``seal.py``): be quick.
+            self._hello_due_s = min(now_s + self.timing.renew_s, silent_until_s)
+        else:
+            self._hello_due_s = now_s + self.timing.hello_s
         for peer in self.electorate.voters:
             if peer != self.name:
                 self.candidate.out.append(Send(peer, Hello(self._said_fit)))

@@ -37,13 +37,13 @@ class Vacancy:
 
     Args:
         since_s: The instant the vote became, or will become, free.
+        last: Who had it before; None if nobody did since the start.
         heir: Whom the last holder named; None if it named nobody.
-        first: Whether no lease was seen since the start.
     """
 
     since_s: float
+    last: str | None = None
     heir: str | None = None
-    first: bool = True
 
 
 class Standing:
@@ -117,16 +117,18 @@ class Standing:
             if self.healthy:
                 return min(patience_s, max(self.yield_until_s, vacancy.since_s))
             return patience_s
-        return vacancy.since_s + self.timing.settle_s + self._courtesy_s(vacancy, now_s)
+        if vacancy.heir == self.name:
+            return vacancy.since_s
+        return vacancy.since_s + self._courtesy_s(vacancy, now_s)
 
     def _courtesy_s(self, vacancy: Vacancy, now_s: float) -> float:
         """Return how long to let the others go first."""
-        if vacancy.heir == self.name:
-            return 0.0
-        courtesy_s = self.candidates.index(self.name) * self.timing.retry_s
+        # The last holder goes last: it is dead, or let go for a reason.
+        ranked = sorted(self.candidates, key=lambda name: name == vacancy.last)
+        courtesy_s = self.timing.settle_s + ranked.index(self.name) * self.timing.retry_s
         if vacancy.heir is not None:
             courtesy_s += self.timing.renew_s / 2
-        if vacancy.first and self.preferred is not None and self.preferred != self.name:
+        if vacancy.last is None and self.preferred not in {None, self.name}:
             # It may still be starting or checking its health; a lease is soon over.
             courtesy_s += self.timing.lease_s if self._is_there(self.preferred, now_s) else 0.0
         return courtesy_s
@@ -140,6 +142,6 @@ class Standing:
             and peer.doubted_until_s <= now_s
         )
 
-    def _is_there(self, name: str, now_s: float) -> bool:
-        peer = self.peers.get(name)
+    def _is_there(self, name: str | None, now_s: float) -> bool:
+        peer = self.peers.get(name) if name else None
         return peer is not None and now_s - peer.heard_s <= self.timing.fresh_s

@@ -233,8 +233,6 @@ class World:
                 return
             if not isinstance(effect, Send):
                 self.trace.append((self.now_s, machine.name, effect))
-                if self.watch is not None:
-                    self.watch(self.now_s, machine.name, effect)
             match effect:
                 case Send(to, message):
                     self._send(machine.name, to, message)
@@ -245,6 +243,8 @@ class World:
                     self._enforce(machine, self.now_s)
                 case Changed():
                     pass
+            if self.watch is not None:
+                self.watch(self.now_s, machine.name, effect)
 
     def _enforce(self, machine: Machine, until_s: float) -> None:
         """Set until when a kernel answers, and check that it is the only one."""
