@@ -48,7 +48,6 @@ def become_client(home: Home, command: Sequence[str]) -> NoReturn:
     program = shutil.which(command[0])
     if program is None:
         raise LabFailed(f"there is no program {command[0]} on this machine")
-    folder = Path.cwd()
     cgroup.join(cgroup.group_of(home.id) / "commands")
     enter(namespace)
     unshare(NEW_MOUNTS | NEW_NAMES)
@@ -57,7 +56,6 @@ def become_client(home: Home, command: Sequence[str]) -> NoReturn:
     # /sys shows the network of whoever mounted it; see ip-netns(8).
     mount("sysfs", Path("/sys"), "sysfs")
     socket.sethostname("client")
-    os.chdir(folder)
     os.execv(program, list(command))  # noqa: S606  # nothing to quote: an argument list
 
 
@@ -112,7 +110,7 @@ def become_console(home: Home, server: Server, command: Sequence[str]) -> NoRetu
     kinds = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
     os.execvpe(  # noqa: S606  # nothing to quote: an argument list
         "nsenter",
-        ["nsenter", f"--target={process}", *kinds, "--wd=/root", "--", *wanted],
+        ["nsenter", f"--target={process}", *kinds, "--wdns=/root", "--", *wanted],
         environment,
     )
 
