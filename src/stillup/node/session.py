@@ -33,6 +33,7 @@ Operations:
     apply            {"bundle", "overwrite"?: bool} -> {"changed": [change], "seconds": float}
                      takes the lock for itself when the session has not
     state            {} -> see ``stillup.node.state``
+    ask              {"url": str, "host": str, "within_s": int} -> see ``stillup.node.ask``
     drain            {"server": str, "drain": bool, "by"?: "user"|"apply"} -> {"sessions": int}
                      at this balancer's HAProxy; ask again until 0
     vip              {"action": "yield"|"resume", "seconds"?: int} -> the daemon's answer
@@ -56,6 +57,7 @@ from typing import IO
 from stillup.errors import InputRefused, ServerFailed, StillupError
 from stillup.node import daemon, haproxy, release
 from stillup.node.apply import apply, sentence
+from stillup.node.ask import ask
 from stillup.node.bundle import Bundle
 from stillup.node.codec import decode
 from stillup.node.compare import as_json, differences
@@ -232,6 +234,10 @@ def _state(session: Session, _request: JsonObject) -> JsonObject:
     return state(session.world)
 
 
+def _ask(_session: Session, request: JsonObject) -> JsonObject:
+    return ask(text(request, "url"), text(request, "host"), number(request, "within_s"))
+
+
 def _drain(session: Session, request: JsonObject) -> JsonObject:
     wanted = request.get("drain")
     if not isinstance(wanted, bool):
@@ -295,6 +301,7 @@ OPERATIONS: dict[str, Operation] = {
     "compare": _compare,
     "apply": _apply,
     "state": _state,
+    "ask": _ask,
     "drain": _drain,
     "vip": _vip,
     "release.begin": _release_begin,

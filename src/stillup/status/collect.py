@@ -20,7 +20,7 @@ from stillup.status.picture import claims
 
 WITHIN_S = 5.0
 """How long one server may take for one look, the opening of its session included."""
-ASK_WITHIN_S = 3.0
+ASK_WITHIN_S = 3
 """How long a real request may take before it counts as unanswered."""
 
 
@@ -165,7 +165,7 @@ class Sessions:
             try:
                 async with asyncio.timeout(ASK_WITHIN_S + 1):
                     answer = await self._open[name].request("ask", arguments)
-                asked.append(parse.asked(name, url, answer))
+                asked.append(parse.asked(name, url, answer, at_s=time.time()))
             except (TimeoutError, StillupError):
                 # The asker itself was lost, which says nothing of the address. The next
                 # look reports it as unreached.

@@ -12,7 +12,7 @@ def as_json(farm: Farm, observed: Observed, verdict: Verdict) -> JsonObject:
     """Return the whole judgement; keys are only ever added to it, never renamed."""
     return {
         "farm": farm.name,
-        "at": datetime.fromtimestamp(observed.at_s, UTC).isoformat(timespec="milliseconds"),
+        "at": _instant(observed.at_s),
         "verdict": verdict.level.value,
         "why": verdict.why,
         "vips": [_vip(vip) for vip in verdict.vips],
@@ -21,6 +21,12 @@ def as_json(farm: Farm, observed: Observed, verdict: Verdict) -> JsonObject:
         "requests": [_request(asked) for asked in observed.asked],
         "problems": [_problem(finding) for finding in verdict.problems],
     }
+
+
+def _instant(at_s: float | None) -> str | None:
+    if at_s is None:
+        return None
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
 
 
 def _vip(vip: VipStanding) -> Json:
@@ -47,10 +53,11 @@ def _server(observed: Observed, standing: ServerStanding) -> Json:
         told |= {
             "load": seen.load,
             "disk_free_bytes": seen.disk_free_bytes,
+            "disk_size_bytes": seen.disk_size_bytes,
             "uptime_s": seen.uptime_s,
             "clock_ahead_s": round(seen.clock_ahead_s, 3),
             "release": seen.release,
-            "applied_at": seen.applied_at,
+            "applied_at": _instant(seen.applied_at_s),
             "unfinished": seen.unfinished,
             "units": dict(seen.units),
         }
@@ -76,6 +83,7 @@ def _request(asked: Asked) -> Json:
         "from": asked.by,
         "url": asked.url,
         "status": asked.status,
+        "balancer": asked.balancer,
         "took_ms": round(asked.took_s * 1000, 1),
         "error": asked.error,
         "certificate_expires_in_s": asked.expires_in_s,

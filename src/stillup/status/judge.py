@@ -87,7 +87,7 @@ def _whole_farm(farm: Farm, observed: Observed) -> tuple[Finding, ...]:
             ),
         )
     if len(reached) == len(farm.servers) and all(
-        seen.applied_at is None and not seen.unfinished for seen in reached
+        seen.applied_at_s is None and not seen.unfinished for seen in reached
     ):
         return (
             Finding(

@@ -25,9 +25,12 @@ class Heartbeat:
     """For how long the holder has held the address, in seconds; None when not known."""
     heard_ms: Mapping[str, float | None]
     """How long ago each voter was heard, in milliseconds; None for never."""
-    lateness_max_ms: float
-    """The most that the daemon's own loop was late lately."""
-    version: str = ""
+    late_ms: float
+    """The most that the daemon's own loop was late in the last minute or two."""
+    candidate: bool = True
+    """Whether it may hold the address at all; the others only vote."""
+    moved_at_s: tuple[float, ...] = ()
+    """When the last changes of the holder were, in seconds since 1970 by the server's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Backend:
     status: str
     """HAProxy's word: ``UP``, ``DOWN``, ``MAINT``, ``UP 1/3``, ``no check`` ..."""
     drained: bool
+    drained_by: str | None = None
+    """``user`` or ``apply``; None when it is not drained."""
     check: str = ""
     """What the last check said, ``L7STS/503`` for instance."""
 
@@ -62,16 +67,16 @@ class Reached:
     units: Mapping[str, str] = field(default_factory=dict)
     """Each unit that the applied bundle wants, and systemd's word for its state."""
     load: float = 0.0
-    disk_free_bytes: int = 0
-    disk_size_bytes: int | None = None
+    disk_free_bytes: int = 1 << 40
+    disk_size_bytes: int = 1 << 40
     uptime_s: float = 0.0
     heartbeat: Heartbeat | None = None
     backends: Mapping[str, Backend] | None = None
     """The web servers as this balancer sees them; None when its HAProxy did not answer."""
     database: Database | None = None
     release: str | None = None
-    applied_at: str | None = None
-    """When a bundle was last applied; None when none ever was."""
+    applied_at_s: float | None = None
+    """When a bundle was last applied, in seconds since 1970; None when none ever was."""
     bundle: str | None = None
     """The SHA-256 of the bundle that was last applied."""
     unfinished: bool = False
@@ -105,6 +110,8 @@ class Asked:
     """The HTTP status; None when there was no answer."""
     took_s: float
     error: str = ""
+    balancer: str | None = None
+    """Who answered, by its own word."""
     expires_in_s: float | None = None
     """How long the certificate shown is still valid; None without TLS."""
 

@@ -4,6 +4,7 @@ The server runs the code that this controller sent it, so the form is known; an 
 another form is a bug of ours, told as ``ServerFailed`` with the place in the answer.
 """
 
+from base64 import b64decode
 from collections.abc import Mapping
 
 from stillup.errors import ServerFailed
@@ -33,12 +34,13 @@ def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) 
         units={unit: str(state) for unit, state in (told.mapping("units") or {}).items()},
         load=told.number("load"),
         disk_free_bytes=int(told.number("disk_free")),
+        disk_size_bytes=int(told.number("disk_size")),
         uptime_s=told.number("uptime_s"),
         heartbeat=_heartbeat(told.inner("heartbeat")),
         backends=_backends(told),
         database=_database(told.inner("database")),
         release=told.text_or_none("release"),
-        applied_at=manifest.text_or_none("at") if manifest is not None else None,
+        applied_at_s=manifest.number_or_none("at") if manifest is not None else None,
         bundle=manifest.text_or_none("bundle") if manifest is not None else None,
         unfinished=told.answer.get("unfinished") is True,
         clock_ahead_s=told.number("clock") - asked_at_s - took_s / 2,
@@ -46,8 +48,14 @@ def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) 
     )
 
 
-def asked(by: str, url: str, answer: JsonObject) -> Asked:
+def asked(by: str, url: str, answer: JsonObject, *, at_s: float) -> Asked:
     """Return what ``ask`` says of one request made on the server ``by``.
+
+    Args:
+        by: The server that asked.
+        url: What it asked for.
+        answer: The result of ``ask``.
+        at_s: Now, in seconds since 1970; how long the certificate is valid counts from here.
 
     Raises:
         ServerFailed: If the answer has another form than expected.
@@ -60,8 +68,18 @@ def asked(by: str, url: str, answer: JsonObject) -> Asked:
         status=int(status) if status is not None else None,
         took_s=told.number("seconds"),
         error=told.text_or_none("error") or "",
-        expires_in_s=told.number_or_none("expires_in_s"),
+        balancer=told.text_or_none("balancer"),
+        expires_in_s=_expires_in_s(told.text_or_none("certificate"), at_s),
     )
+
+
+def _expires_in_s(certificate: str | None, at_s: float) -> float | None:
+    if certificate is None:
+        return None
+    from cryptography.x509 import load_der_x509_certificate
+
+    shown = load_der_x509_certificate(b64decode(certificate))
+    return shown.not_valid_after_utc.timestamp() - at_s
 
 
 def _heartbeat(told: "_Told | None") -> Heartbeat | None:
@@ -71,6 +89,7 @@ def _heartbeat(told: "_Told | None") -> Heartbeat | None:
     lateness = told.inner("lateness_ms")
     return Heartbeat(
         healthy=told.answer.get("healthy") is True,
+        candidate=told.answer.get("candidate") is True,
         reason=told.text_or_none("reason") or "",
         holding=tuple(str(address) for address in told.listing("holding") or ()),
         believed={
@@ -83,8 +102,12 @@ def _heartbeat(told: "_Told | None") -> Heartbeat | None:
             for voter, said in voters.items()
             if isinstance(said, dict)
         },
-        lateness_max_ms=(lateness.number_or_none("max") or 0.0) if lateness is not None else 0.0,
-        version=told.text_or_none("version") or "",
+        late_ms=(lateness.number_or_none("recent") or 0.0) if lateness is not None else 0.0,
+        moved_at_s=tuple(
+            _Told(told.server, move).number("at")
+            for move in told.listing("moves") or ()
+            if isinstance(move, dict)
+        ),
     )
 
 
@@ -97,6 +120,7 @@ def _backends(told: "_Told") -> dict[str, Backend] | None:
         row.text_or_none("server") or "": Backend(
             status=row.text_or_none("status") or "",
             drained=row.answer.get("drain") is True,
+            drained_by=row.text_or_none("drained_by"),
             check=row.text_or_none("check") or "",
         )
         for row in found
@@ -107,7 +131,7 @@ def _backends(told: "_Told") -> dict[str, Backend] | None:
 def _database(told: "_Told | None") -> Database | None:
     if told is None:
         return None
-    return Database(told.answer.get("alive") is True, told.text_or_none("reason") or "")
+    return Database(told.answer.get("up") is True, told.text_or_none("reason") or "")
 
 
 class _Told:

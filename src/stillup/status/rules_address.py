@@ -10,6 +10,9 @@ from stillup.status.verdict import Finding, Severity
 DAY_S = 86_400.0
 CERTIFICATE_RISK_S = 7 * DAY_S
 CERTIFICATE_NOTE_S = 30 * DAY_S
+RESTLESS_WITHIN_S = 600.0
+RESTLESS_CHANGES = 6
+"""A move is one change or two: one that gives the address up, one that takes it."""
 
 
 def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
@@ -18,6 +21,7 @@ def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
         yield from _two_holders(farm, observed, address)
         yield from _nobody(farm, observed, address)
         yield from _not_preferred(farm, observed, address)
+    yield from _restless(farm, observed)
     yield from _votes(farm, observed)
     yield from _unheard(farm, observed)
     for seen in picture.seen_with(farm, observed, Role.BALANCER):
@@ -81,6 +85,24 @@ def _not_preferred(farm: Farm, observed: Observed, address: str) -> Iterator[Fin
             f"{holder} holds {address}, and {preferred} is preferred and healthy",
             "nothing: it moves back by itself",
             holder,
+        )
+
+
+def _restless(farm: Farm, observed: Observed) -> Iterator[Finding]:
+    changes = max(
+        (
+            sum(at_s > observed.at_s - RESTLESS_WITHIN_S for at_s in seen.heartbeat.moved_at_s)
+            for seen in picture.seen_with(farm, observed, Role.BALANCER)
+            if seen.heartbeat is not None
+        ),
+        default=0,
+    )
+    if changes >= RESTLESS_CHANGES:
+        yield Finding(
+            "vip-restless",
+            Severity.NOTE,
+            f"the holder of the address changed {changes} times in the last ten minutes",
+            "`python3 -m stillup.heartbeat status` on a balancer tells when and why",
         )
 
 

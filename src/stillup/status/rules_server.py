@@ -69,7 +69,7 @@ def _applied(seen: Reached, wanted: str | None) -> Iterator[Finding]:
             "`stillup apply` carries it on",
             seen.name,
         )
-    elif seen.applied_at is None:
+    elif seen.applied_at_s is None:
         yield Finding(
             "never-applied",
             Severity.RISK,
@@ -101,7 +101,7 @@ def _units(seen: Reached) -> Iterator[Finding]:
 
 def _heartbeat(farm: Farm, seen: Reached) -> Iterator[Finding]:
     if seen.heartbeat is None:
-        if seen.applied_at is not None:
+        if seen.applied_at_s is not None:
             yield Finding(
                 "heartbeat-silent",
                 Severity.RISK,
@@ -110,7 +110,7 @@ def _heartbeat(farm: Farm, seen: Reached) -> Iterator[Finding]:
                 seen.name,
             )
         return
-    late_ms, lease_ms = seen.heartbeat.lateness_max_ms, farm.vip.lease_s * 1000
+    late_ms, lease_ms = seen.heartbeat.late_ms, farm.vip.lease_s * 1000
     # A lease is renewed five times: later than a fifth skips a renewal, half is near losing it.
     if late_ms > lease_ms / 5:
         yield Finding(

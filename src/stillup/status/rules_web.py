@@ -64,7 +64,7 @@ def _database(farm: Farm, observed: Observed) -> Iterator[Finding]:
 
 def _one_web(farm: Farm, observed: Observed, name: str) -> Iterator[Finding]:
     views = picture.views(farm, observed, name)
-    drained = [balancer for balancer, backend in views.items() if backend.drained]
+    drained = {b: backend for b, backend in views.items() if backend.drained}
     down = [b for b, backend in views.items() if not backend.up and not backend.drained]
     if drained:
         yield _drained(name, drained, everywhere=len(drained) == len(views))
@@ -73,7 +73,15 @@ def _one_web(farm: Farm, observed: Observed, name: str) -> Iterator[Finding]:
         yield _down(name, down, views)
 
 
-def _drained(name: str, drained: list[str], *, everywhere: bool) -> Finding:
+def _drained(name: str, drained: dict[str, Backend], *, everywhere: bool) -> Finding:
+    if all(backend.drained_by == "apply" for backend in drained.values()):
+        return Finding(
+            "web-drained-by-apply",
+            Severity.NOTE,
+            f"{name} is drained for a change that is under way or was interrupted",
+            "wait for the `stillup apply` that does it; if there is none, run it again",
+            name,
+        )
     if everywhere:
         return Finding(
             "web-drained",

@@ -59,7 +59,7 @@ def redundancy(farm: Farm, observed: Observed) -> tuple[Redundancy, ...]:
 def _state(farm: Farm, observed: Observed, server: Server, seen: Reached) -> str:
     if seen.unfinished:
         return "a change is unfinished"
-    if seen.applied_at is None:
+    if seen.applied_at_s is None:
         return "nothing applied yet"
     words = []
     if Role.BALANCER in server.roles:
