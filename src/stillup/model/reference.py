@@ -76,12 +76,17 @@ def _key_line(key: str, field: "FieldInfo") -> str:
 
 
 def _tidied(part: object) -> object:
-    """Return a part of a schema without what TOML cannot say (null) and generated titles."""
+    """Return a part of a schema without what TOML cannot say (null) and generated names.
+
+    A table's default is left out too: it only repeats those of its keys.
+    """
     if isinstance(part, list):
         return [_tidied(item) for item in part]
     if not isinstance(part, dict):
         return part
-    known = {key: value for key, value in part.items() if (key, value) != ("default", None)}
+    known = dict(part)
+    if known.get("default") is None or isinstance(known["default"], dict):
+        known.pop("default", None)
     if isinstance(known.get("title"), str):
         del known["title"]
     choices = known.get("anyOf")

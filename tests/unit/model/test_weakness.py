@@ -1,0 +1,112 @@
+"""Single points of failure and votes, and the votes' words against every set of dead servers."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from stillup.model.farm import Farm, Role, Server
+from stillup.model.read import read_farm
+from stillup.model.weakness import Weakness, single_points_of_failure, votes
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples/farm.toml"
+ROLES = {"b": Role.BALANCER, "w": Role.WEB, "d": Role.DATABASE}
+
+
+def farm_of(*servers: str) -> Farm:
+    """Return a farm of servers given by their roles' first letters, named s1, s2, ..."""
+    farm = read_farm(EXAMPLE.read_bytes(), "farm.toml")
+    assert isinstance(farm, Farm)
+    made = tuple(
+        Server(f"s{i}", IPv4Address(f"10.0.0.{i + 1}"), frozenset(ROLES[r] for r in letters))
+        for i, letters in enumerate(servers, 1)
+    )
+    return replace(farm, servers=made)
+
+
+def codes(farm: Farm) -> list[tuple[str, tuple[str, ...]]]:
+    return [(weakness.code, weakness.servers) for weakness in single_points_of_failure(farm)]
+
+
+def test_the_example_has_its_database_alone() -> None:
+    farm = read_farm(EXAMPLE.read_bytes(), "farm.toml")
+    assert isinstance(farm, Farm)
+    assert single_points_of_failure(farm) == (
+        Weakness(
+            "one-database",
+            ("db1",),
+            "when db1 dies every page that needs the database fails until it is back, and what its "
+            "disk loses is lost",
+            "keep backups; this version runs one database server, a later one several",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [
+        (("b", "b", "w", "w", "d"), [("one-database", ("s5",))]),
+        (("b", "w", "w", "d"), [("one-balancer", ("s1",)), ("one-database", ("s4",))]),
+        (("b", "b", "w", "d"), [("one-web", ("s3",)), ("one-database", ("s4",))]),
+        (("bwd", "bw", "w"), [("one-database", ("s1",))]),
+        (
+            ("bwd", "bw"),
+            [("one-database", ("s1",)), ("two-voters", ("s1", "s2"))],
+        ),
+        (
+            ("bwd",),
+            [("one-balancer", ("s1",)), ("one-web", ("s1",)), ("one-database", ("s1",))],
+        ),
+        (("b", "wd"), [("one-balancer", ("s1",)), ("one-web", ("s2",)), ("one-database", ("s2",))]),
+    ],
+)
+def test_each_role_on_one_server_and_two_voters_are_found(
+    servers: tuple[str, ...], expected: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    assert codes(farm_of(*servers)) == expected
+
+
+def has_quorum(farm: Farm, alive: set[str]) -> bool:
+    """The rule itself: a balancer, and a majority of all servers or all balancers."""
+    balancers = {server.name for server in farm.having(Role.BALANCER)}
+    return bool(balancers & alive) and (len(alive) > len(farm.servers) / 2 or balancers <= alive)
+
+
+@pytest.mark.parametrize("balancers", [1, 2, 3])
+@pytest.mark.parametrize("others", range(6))
+def test_two_voters_are_the_only_farm_where_one_death_leaves_a_balancer_without_quorum(
+    balancers: int, others: int
+) -> None:
+    farm = farm_of(*["bwd"] * balancers, *["w"] * others)
+    names = {server.name for server in farm.servers}
+    left_without = any(
+        not has_quorum(farm, names - {dead}) and {"s1", "s2", "s3"} - {dead} & names
+        for dead in names
+        if names - {dead} & {server.name for server in farm.having(Role.BALANCER)}
+    )
+    told = "two-voters" in [weakness.code for weakness in single_points_of_failure(farm)]
+    lone = balancers == 1  # its death leaves no balancer at all, which is told as such
+    assert told == (left_without and not lone)
+
+
+@pytest.mark.parametrize(
+    "servers", [("b", "b", "w", "w", "w", "d"), ("bwd", "bw", "w"), ("b",) * 5]
+)
+def test_what_the_votes_promise_is_the_rule(servers: tuple[str, ...]) -> None:
+    farm = farm_of(*servers)
+    told = votes(farm)
+    names = {server.name for server in farm.servers}
+    balancers = {server.name for server in farm.having(Role.BALANCER)}
+    for count in range(len(names) + 1):
+        for alive in map(set, combinations(sorted(names), count)):
+            promised = (len(alive) >= told.majority and alive & balancers) or balancers <= alive
+            assert bool(promised) == has_quorum(farm, alive)
+    assert f"{told.majority} of the {told.voters} servers" in told.text
+
+
+def test_a_lone_balancer_is_said_to_need_no_vote() -> None:
+    assert votes(farm_of("b", "w", "d")).text == (
+        "s1 holds the virtual IP alone, so it needs nobody's vote and nobody takes over"
+    )
