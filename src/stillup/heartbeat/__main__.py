@@ -1,0 +1,101 @@
+"""``python3 -m stillup.heartbeat run|check|status|yield|resume``.
+
+``run`` is the daemon, ``check`` its settings' checker, the others ask the daemon that runs.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from stillup.errors import EXIT_DONE, EXIT_WORLD, StillupError
+from stillup.heartbeat import settings
+from stillup.heartbeat.control import ask
+from stillup.heartbeat.settings import CONTROL, Json
+
+CONFIG = "/etc/stillup/heartbeat.json"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        match arguments.command:
+            case "run":
+                return run(arguments.config, arguments.control)
+            case "check":
+                return check(arguments.config)
+            case "yield":
+                question: dict[str, Json] = {"op": "yield", "seconds": arguments.seconds}
+                question["to"] = arguments.to
+                return tell(arguments.control, question)
+            case other:
+                return tell(arguments.control, {"op": other})
+    except StillupError as error:
+        sys.stderr.write(f"stillup-heartbeat: {error}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"stillup-heartbeat: {error}\n")
+        return EXIT_WORLD
+
+
+def run(config: Path, control: Path | None) -> int:
+    """Be the daemon."""
+    from stillup.heartbeat.daemon import Daemon
+
+    handed = os.environ.get("CREDENTIALS_DIRECTORY")
+    if handed and (Path(handed) / config.name).exists():
+        config = Path(handed) / config.name
+    told = settings.load(config)
+    keys = settings.load_keys(told, handed)
+    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    runtime = Path(folder) if folder else None
+    if control is None:
+        control = runtime / "control.sock" if runtime else Path(CONTROL)
+    Daemon(told, keys, control, runtime).run()
+    return EXIT_DONE
+
+
+def check(config: Path) -> int:
+    """Say whether the settings and the key are right; a problem is raised."""
+    told = settings.load(config)
+    settings.load_keys(told, None)
+    sys.stdout.write(f"{config}: the settings of {told.name} are right\n")
+    return EXIT_DONE
+
+
+def tell(control: Path | None, question: dict[str, Json]) -> int:
+    """Ask the daemon and print its answer as JSON."""
+    answer = ask(control or Path(CONTROL), question)
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    return EXIT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stillup-heartbeat", description="The virtual-IP daemon of stillup."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("run", "be the daemon"),
+        ("check", "say whether the settings and the key are right"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--config", type=Path, default=Path(CONFIG), help=f"[{CONFIG}]")
+        command.add_argument("--control", type=Path, default=None, help="its socket")
+    for name, text in (
+        ("status", "print how it stands, as JSON"),
+        ("yield", "let go to another candidate, and do not stand for a while"),
+        ("resume", "stand again"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--control", type=Path, default=None, help=f"[{CONTROL}]")
+        if name == "yield":
+            command.add_argument("--seconds", type=float, default=30.0, help="for how long [30]")
+            command.add_argument("--to", default=None, help="to which candidate [any]")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,144 @@
+"""Says on the LAN where the virtual IP is, and listens for others who say so.
+
+Gratuitous ARP through a packet socket. The kernel lets it out only while the lease runs
+(``ruleset.py``, family ``netdev``), so one that is late by a freeze does not reach the wire.
+"""
+
+import ctypes
+import errno
+import socket
+import struct
+from collections.abc import Callable, Mapping
+
+from stillup.heartbeat import arp
+from stillup.heartbeat.arp import Claim, Repeats
+from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.route import LinkSeen
+
+_ATTACH_FILTER = 26
+_PACKET_TYPE = 0xFFFFF000 + 4
+_OUTGOING = 4
+_SENDER_ADDRESS = 28
+_ALL = 0xFFFFFFFF
+_FRAME_BYTES = 256
+
+
+def claims_only(address: str) -> list[tuple[int, int, int, int]]:
+    """Return the packet filter: ARP frames from others whose sender is ``address``.
+
+    Everything else (a LAN is full of ARP) does not wake the daemon.
+    Source: linux/filter.h, classic BPF.
+    """
+    wanted = int.from_bytes(socket.inet_aton(address), "big")
+    return [
+        (0x20, 0, 0, _PACKET_TYPE),
+        (0x15, 3, 0, _OUTGOING),
+        (0x20, 0, 0, _SENDER_ADDRESS),
+        (0x15, 0, 1, wanted),
+        (0x06, 0, 0, _ALL),
+        (0x06, 0, 0, 0),
+    ]
+
+
+def attach(packets: socket.socket, program: list[tuple[int, int, int, int]]) -> None:
+    """Have the kernel run a classic BPF program on what the socket would receive."""
+    code = b"".join(struct.pack("=HBBI", *step) for step in program)
+    buffer = ctypes.create_string_buffer(code)
+    head = struct.pack("@HP", len(program), ctypes.addressof(buffer))
+    packets.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, head)
+
+
+class Announcer:
+    """Announces one address on one interface for as long as it is told to.
+
+    Args:
+        loop: For the repetitions and the listening.
+        address: The virtual IP.
+        on_claim: Called with each foreign claim that is heard while the address is announced.
+        log: Takes an event that may come in floods.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        address: str,
+        on_claim: Callable[[Claim], None],
+        log: Callable[[str, Mapping[str, object]], None],
+    ) -> None:
+        self.sent = 0
+        self.claims = 0
+        self._loop = loop
+        self._address = address
+        self._on_claim = on_claim
+        self._log = log
+        self._repeats = Repeats()
+        self._link: LinkSeen | None = None
+        self._packets: socket.socket | None = None
+
+    def attach_to(self, link: LinkSeen | None) -> None:
+        """Use this interface from now on; None if it is gone."""
+        if self._packets is not None:
+            self._loop.unwatch(self._packets)
+            self._packets.close()
+            self._packets = None
+        self._link = link
+        if link is None:
+            return
+        packets = socket.socket(
+            socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0
+        )
+        attach(packets, claims_only(self._address))
+        try:
+            packets.bind((link.name, arp.ETHERTYPE))
+        except OSError as error:
+            packets.close()
+            self._log("announce impossible", {"interface": link.name, "reason": error.strerror})
+            return
+        self._packets = packets
+        self._loop.watch(packets, self._on_frame)
+
+    def begin(self, now_s: float) -> None:
+        """Announce at once and then again and again."""
+        self._repeats.begin(now_s)
+        self._due(now_s)
+
+    def end(self) -> None:
+        """Announce no more; go on listening."""
+        self._repeats.end()
+        self._loop.at("announce", None, self._due)
+
+    def _due(self, now_s: float) -> None:
+        self._send()
+        self._repeats.announced(now_s)
+        self._loop.at("announce", self._repeats.due_s, self._due)
+
+    def _send(self) -> None:
+        if self._packets is None or self._link is None or len(self._link.hardware) != 6:
+            return
+        try:
+            for frame in arp.announcements(self._address, self._link.hardware):
+                self._packets.send(frame)
+                self.sent += 1
+        except OSError as error:
+            # No carrier, interface down, buffer full, or the lease has just run out: the next
+            # one will get through, or need not.
+            self._log("announce failed", {"reason": error.strerror})
+
+    def _on_frame(self) -> None:
+        assert self._packets is not None
+        try:
+            frame = self._packets.recv(_FRAME_BYTES)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENETDOWN):
+                self._log("listening failed", {"reason": error.strerror})
+            return
+        claim = arp.claim(frame)
+        if claim is None or (self._link is not None and claim.hardware == self._link.hardware):
+            return
+        if self._repeats.due_s is None:
+            return  # it is not ours: this is how its holder announces it
+        self.claims += 1
+        self._on_claim(claim)
+        now_s = self._loop.now_s()
+        if self._repeats.defend(now_s):
+            self._due(now_s)

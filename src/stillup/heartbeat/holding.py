@@ -1,0 +1,192 @@
+"""The virtual IP on this server: the kernel's lease, the address, the announcements.
+
+The order is what matters. To hold: the kernel's lease first, then the address, then the
+announcement. To let go: the kernel's lease first, at once; the address is tidied away after
+the others have been told, since without a lease it is silent anyway.
+"""
+
+from collections.abc import Mapping
+
+from stillup.heartbeat.address import Addresses
+from stillup.heartbeat.announce import Announcer
+from stillup.heartbeat.arp import Claim, spoken
+from stillup.heartbeat.journal import Journal
+from stillup.heartbeat.kernel_lease import KernelLease
+from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.netlink import NetlinkRefused
+from stillup.heartbeat.nftables import NftablesRefused
+from stillup.heartbeat.route import LinkSeen
+from stillup.heartbeat.settings import Vip
+
+CHECK_S = 1.0
+"""How often the rules are looked after while the address is not held; each renewal does it
+otherwise."""
+
+RESTORE_S = 0.05
+"""The shortest time between two restorations of an address that somebody else removes."""
+
+
+class Holding:
+    """Holds one virtual IP, or does not.
+
+    Args:
+        loop: For timers.
+        vip: The virtual IP.
+        link: The LAN interface; None while it is missing.
+        interface: Its name.
+        journal: The log.
+
+    Raises:
+        NftablesRefused: If the rules cannot be made; without them nothing may be held.
+    """
+
+    def __init__(
+        self, loop: Loop, vip: Vip, link: LinkSeen | None, interface: str, journal: Journal
+    ) -> None:
+        self.vip = vip
+        self.held = False
+        self.since_s: float | None = None
+        self.restored = 0
+        self._loop = loop
+        self._link = link
+        self._journal = journal
+        self._restored_s = 0.0
+        self._addresses = Addresses()
+        self.fence = KernelLease(vip.address, interface, loop.now_s, journal)
+        self.announcer = Announcer(loop, vip.address, self._on_claim, journal.rarely)
+        self.announcer.attach_to(link)
+        self._clear_leftovers()
+        loop.at("fence", loop.now_s() + CHECK_S, self._look_after_fence)
+
+    # -- what the core wants ---------------------------------------------------------------
+
+    def hold(self, until_s: float) -> None:
+        """Have the kernel answer for the address until then; whoever calls begins or renews.
+
+        If the kernel does not take it, the present lease simply runs out.
+        """
+        try:
+            taken = self.fence.renew(until_s)
+        except (NetlinkRefused, NftablesRefused) as error:
+            self._journal.rarely("lease not renewed", {"reason": error})
+            return
+        if not taken:
+            self._journal.rarely("lease not renewed", {"reason": "it came too late"})
+        elif not self.held:
+            self._gain()
+
+    def let_go(self) -> None:
+        """Have the kernel stop answering, now.
+
+        Raises:
+            LeaseNotEnded: If it did not take that; the daemon must end and say nothing more.
+        """
+        self.fence.end()
+        self.held = False
+        self.since_s = None
+        self.announcer.end()
+        now_s = self._loop.now_s()
+        self._loop.at("leftover", now_s, lambda _: self._remove())
+        self._loop.at("fence", now_s + CHECK_S, self._look_after_fence)
+
+    def clear(self) -> None:
+        """Take the address off before the daemon ends; the rules stay and keep it silent."""
+        self._remove()
+
+    # -- what the world does ---------------------------------------------------------------
+
+    def on_link(self, before: LinkSeen | None, now: LinkSeen | None) -> None:
+        """The interface changed: it came, went, or got or lost its carrier."""
+        self._link = now
+        anew = now is not None and (before is None or before.index != now.index)
+        if now is None or anew or (before and before.hardware != now.hardware):
+            self.announcer.attach_to(now)
+        if anew:
+            self.fence.guard_interface()
+        if self.held and now is not None:
+            if anew:
+                self._place()
+            self.announce()
+
+    def on_address_gone(self, address: str) -> None:
+        """Somebody took an address off; "" means it is not known which."""
+        if self.held and address in (self.vip.address, ""):
+            due_s = max(self._loop.now_s(), self._restored_s + RESTORE_S)
+            self._loop.at("restore", due_s, self._restore)
+
+    def announce(self) -> None:
+        """Begin the announcements anew, if the address is held."""
+        if self.held:
+            self.announcer.begin(self._loop.now_s())
+
+    def _on_claim(self, claim: Claim) -> None:
+        fields: Mapping[str, object] = {
+            "address": claim.address,
+            "hardware": spoken(claim.hardware),
+        }
+        self._journal.rarely("vip claimed by another", fields)
+
+    # -- steps -----------------------------------------------------------------------------
+
+    def _gain(self) -> None:
+        self.held = True
+        self.since_s = self._loop.now_s()
+        self._loop.at("leftover", None, lambda _: None)
+        self._loop.at("fence", None, self._look_after_fence)
+        self._place()
+        self.announce()
+
+    def _place(self) -> None:
+        """Put the address on the interface; when that is missing, ``on_link`` does it later."""
+        if self._link is None:
+            return
+        try:
+            self._addresses.add(self._link.index, self.vip.address, self.vip.prefix)
+        except NetlinkRefused as error:
+            self._journal.rarely("address not added", {"reason": error.strerror})
+            self._loop.at("restore", self._loop.now_s() + RESTORE_S, self._restore)
+
+    def _restore(self, now_s: float) -> None:
+        """Put the address back if it is not there."""
+        if not self.held or self._link is None:
+            return
+        there = [seen.index for seen in self._addresses.leftovers(self.vip.address)]
+        if self._link.index in there:
+            return
+        self.restored += 1
+        self._restored_s = now_s
+        self._journal.rarely("address restored", {"address": self.vip.address})
+        self._place()
+        self.announce()
+
+    def _clear_leftovers(self) -> None:
+        """Deal with what an earlier life of the daemon left on the interfaces.
+
+        The virtual IP stays while the kernel's lease of that life runs: it is a true lease,
+        and ends by itself. Everything else goes at once.
+        """
+        left_s = self.fence.left_ms() / 1000
+        if left_s > 0:
+            due_s = self._loop.now_s() + left_s
+            self._loop.at("leftover", due_s, lambda _: self._remove())
+            self._journal("earlier lease", {"address": self.vip.address, "left": left_s})
+        else:
+            self._remove()
+
+    def _remove(self) -> None:
+        for found in self._addresses.leftovers(self.vip.address):
+            self._quietly_remove(found.index, found.address, found.prefix)
+
+    def _quietly_remove(self, index: int, address: str, prefix: int) -> None:
+        try:
+            self._addresses.remove(index, address, prefix)
+        except NetlinkRefused as error:
+            # It is silent without a lease; the next loss or start tries again.
+            self._journal.rarely("address not removed", {"reason": error.strerror})
+
+    def _look_after_fence(self, now_s: float) -> None:
+        try:
+            self.fence.check()
+        except (NetlinkRefused, NftablesRefused) as error:
+            self._journal.rarely("fence not checked", {"reason": error})
+        self._loop.at("fence", now_s + CHECK_S, self._look_after_fence)

@@ -1,0 +1,186 @@
+"""The lease as the kernel enforces it, whatever becomes of this process.
+
+Renewing sets the timeout of a set element to what is left of the lease. That alone has a
+hole: between reading the clock and the kernel's taking the renewal the process may be
+stopped, starved or swapped out for any time, and a stale "480 ms left" then begins long
+after the lease has ended. So a renewal takes two transactions:
+
+1. a *ticket* that times out after ``TICKET_MS`` is put into a set of its own;
+2. only then is the clock read; the renewal deletes the ticket and sets the lease to what is
+   left, less ``TICKET_MS``.
+
+Deleting an element that has timed out fails, and with it its whole transaction. So the
+kernel takes a renewal only within ``TICKET_MS`` of the clock's reading, and the lease ends
+in time even if all of ``TICKET_MS`` passed. A renewal that came late changes nothing and is
+tried again with a fresh ticket.
+
+Both take 0.06 ms together (docs/decisions/0302-the-kernel-enforces-the-lease.md). What no
+program can help: when the whole machine is paused, the kernel's clock may stand still too.
+"""
+
+import errno
+import math
+from collections.abc import Callable
+
+from stillup.errors import StillupError
+from stillup.heartbeat import lease_messages
+from stillup.heartbeat.lease_messages import ARP, INET, NETDEV, Operation
+from stillup.heartbeat.netlink import NETFILTER, Netlink, NetlinkRefused
+from stillup.heartbeat.nftables import Nftables, NftablesRefused
+from stillup.heartbeat.ruleset import interface_rules, rules, without
+
+TICKET_MS = 20
+"""How long a renewal may take. Elements time out on the kernel's tick (4 or 10 ms), early."""
+
+TRIES = 3
+NAMES = {INET: "inet", ARP: "arp", NETDEV: "netdev"}
+
+
+class LeaseNotEnded(StillupError):
+    """The kernel did not take the end of a lease; the process must stop and let it run out."""
+
+    code = "lease-not-ended"
+
+
+class KernelLease:
+    """The kernel's rules for one virtual IP, and the lease in them.
+
+    Args:
+        address: The virtual IP.
+        interface: The LAN interface's name; it need not exist yet.
+        now_s: The clock that ``renew`` is counted on.
+        log: Takes an event: fixed words, then fields.
+
+    Raises:
+        NftablesRefused: If libnftables is missing or the rules cannot be made.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        interface: str,
+        now_s: Callable[[], float],
+        log: Callable[[str, dict[str, object]], None],
+    ) -> None:
+        self.address = address
+        self.interface = interface
+        self.late = 0
+        self.recreated = 0
+        self._now_s = now_s
+        self._log = log
+        self._nftables = Nftables()
+        self._netlink = Netlink(NETFILTER)
+        self._families = [INET, ARP]
+        self.create()
+        self.guard_interface()
+
+    @property
+    def families(self) -> list[str]:
+        """Names of the table families in force."""
+        return [NAMES[family] for family in self._families]
+
+    def create(self) -> None:
+        """Make the rules, or renew them; a running lease goes on.
+
+        Raises:
+            NftablesRefused: If the kernel refuses them.
+        """
+        commands = rules(self.address)
+        try:
+            self._nftables.run(commands)
+        except NftablesRefused:
+            # A table of ours that another version made differently: begin anew.
+            self._nftables.run(without("inet", "arp") + "\n" + commands)
+
+    def guard_interface(self) -> None:
+        """Make the rules on the LAN interface; to be called again when it has come anew.
+
+        Without them (the interface is missing, or the kernel is older than 5.16) one thing
+        is lost: a gratuitous ARP that was on its way through the process when it was frozen
+        may come late. That is said, and is in the status.
+        """
+        families = [INET, ARP]
+        commands = interface_rules(self.address, self.interface)
+        try:
+            self._nftables.run(without("netdev") + "\n" + commands)
+            families.append(NETDEV)
+        except NftablesRefused as error:
+            self._log("fence partial", {"missing": "netdev", "reason": str(error)})
+        self._families = families
+
+    def renew(self, until_s: float) -> bool:
+        """Set the lease to end at ``until_s`` at the latest; return whether it was taken.
+
+        Raises:
+            NetlinkRefused: If the kernel refuses for another reason than lateness.
+            NftablesRefused: If the rules were gone and cannot be made again.
+        """
+        for _ in range(TRIES):
+            if self._missing(lease_messages.take_ticket(self.address, TICKET_MS)) is not None:
+                self._recreate()
+                continue
+            left_ms = math.floor((until_s - self._now_s()) * 1000) - TICKET_MS
+            if left_ms < 1:
+                return False
+            steps = lease_messages.renew(self._families, self.address, left_ms)
+            missing = self._missing(steps)
+            if missing is None:
+                return True
+            if missing == 0:
+                self.late += 1
+            else:
+                self._recreate()
+        return False
+
+    def end(self) -> None:
+        """End the lease now.
+
+        Raises:
+            LeaseNotEnded: If the kernel did not take it, for whatever reason.
+        """
+        try:
+            if self._missing(lease_messages.end(self._families)) is None:
+                return
+            self._recreate()
+            missing = self._missing(lease_messages.end(self._families))
+        except (NetlinkRefused, NftablesRefused) as error:
+            raise LeaseNotEnded(f"the kernel did not end the lease: {error}") from error
+        if missing is not None:
+            raise LeaseNotEnded("the kernel did not end the lease: its sets are gone")
+
+    def left_ms(self) -> int:
+        """Return how long the lease still runs, as the kernel says; 0 if it does not."""
+        step = lease_messages.question()
+        answers = self._netlink.dump(step.kind, step.flags, step.body)
+        try:
+            return lease_messages.left_ms(answers, self.address)
+        except NetlinkRefused as error:
+            if error.errno == errno.ENOENT:
+                return 0
+            raise
+
+    def check(self) -> None:
+        """Make the rules again if somebody removed them."""
+        if self._missing(lease_messages.take_ticket(self.address, TICKET_MS)) is not None:
+            self._recreate()
+
+    def _recreate(self) -> None:
+        self.recreated += 1
+        self._log("fence restored", {"reason": "somebody removed its tables"})
+        self.create()
+        self.guard_interface()
+
+    def _missing(self, steps: list[Operation]) -> int | None:
+        """Run one transaction; return which step found nothing to work on, None if all did.
+
+        Raises:
+            NetlinkRefused: If the kernel refuses for another reason.
+        """
+        data, sequences = lease_messages.batch(steps, self._netlink.next_sequence)
+        try:
+            self._netlink.exchange(data, lambda sequence: sequence == sequences[-1])
+        except NetlinkRefused as error:
+            if error.errno == errno.ENOENT and error.sequence in sequences:
+                return sequences.index(error.sequence)
+            raise
+        return None

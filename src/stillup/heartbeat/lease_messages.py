@@ -1,0 +1,136 @@
+"""The nfnetlink batches that renew or end a lease in the kernel: pure bytes.
+
+A batch is one transaction over all families: it is in force as a whole or not at all.
+
+Source: linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h; libnftnl's examples.
+"""
+
+import ipaddress
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from stillup.heartbeat.attributes import (
+    ACKNOWLEDGE,
+    CREATE,
+    DUMP,
+    REQUEST,
+    Message,
+    attribute,
+    attributes,
+    message,
+    nested,
+    text,
+)
+from stillup.heartbeat.ruleset import LEASE, TABLE, TICKET
+
+INET, ARP, NETDEV = 1, 3, 5
+
+_SUBSYSTEM = 10
+_NEW_ELEMENT = _SUBSYSTEM << 8 | 12
+_GET_ELEMENT = _SUBSYSTEM << 8 | 13
+_DELETE_ELEMENT = _SUBSYSTEM << 8 | 14
+_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
+
+_TABLE_NAME, _SET_NAME, _ELEMENTS = 1, 2, 3
+_ONE_ELEMENT = 1
+_KEY, _TIMEOUT, _EXPIRATION = 1, 4, 5
+_VALUE = 1
+
+_HEADER = struct.Struct("!BBH")
+_MILLISECONDS = struct.Struct("!Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step of a batch: its message type, flags and body."""
+
+    kind: int
+    flags: int
+    body: bytes
+
+
+def take_ticket(address: str, ticket_ms: int) -> list[Operation]:
+    """Return the steps that put a fresh ticket in place of any older one."""
+    return [_empty(INET, TICKET), _add(INET, TICKET, address, ticket_ms)]
+
+
+def renew(families: Iterable[int], address: str, left_ms: int) -> list[Operation]:
+    """Return the steps that hand the ticket in and set what is left of the lease.
+
+    Deleting the ticket fails once it has timed out, and with it the whole transaction.
+    """
+    steps = [_delete(INET, TICKET, address)]
+    for family in families:
+        steps += [_empty(family, LEASE), _add(family, LEASE, address, left_ms)]
+    return steps
+
+
+def end(families: Iterable[int]) -> list[Operation]:
+    """Return the steps that end the lease at once."""
+    return [_empty(family, LEASE) for family in families]
+
+
+def batch(steps: Iterable[Operation], next_sequence: Callable[[], int]) -> tuple[bytes, list[int]]:
+    """Return the whole batch and the sequence number of each step, all to be acknowledged."""
+    parts = [message(_BATCH_BEGIN, REQUEST, next_sequence(), _HEADER.pack(0, 0, _SUBSYSTEM))]
+    sequences = []
+    for step in steps:
+        sequences.append(next_sequence())
+        flags = REQUEST | ACKNOWLEDGE | step.flags
+        parts.append(message(step.kind, flags, sequences[-1], step.body))
+    parts.append(message(_BATCH_END, REQUEST, next_sequence(), _HEADER.pack(0, 0, _SUBSYSTEM)))
+    return b"".join(parts), sequences
+
+
+def question() -> Operation:
+    """Return the dump request for the elements of the ``inet`` table's lease."""
+    return Operation(_GET_ELEMENT, DUMP, _set(INET, LEASE))
+
+
+def left_ms(answers: Iterable[Message], address: str) -> int:
+    """Return how long the lease of ``address`` still runs, from the answers; 0 if it does not."""
+    wanted = ipaddress.IPv4Address(address).packed
+    for answer in answers:
+        elements = attributes(answer.body, _HEADER.size).get(_ELEMENTS, b"")
+        for element in _each(elements):
+            key = attributes(attributes(element).get(_KEY, b"")).get(_VALUE)
+            expiration = attributes(element).get(_EXPIRATION)
+            if key == wanted and expiration is not None:
+                left: int = _MILLISECONDS.unpack(expiration)[0]
+                return left
+    return 0
+
+
+def _each(elements: bytes) -> Iterable[bytes]:
+    """Yield the elements of a list, which all have the same attribute type."""
+    place = 0
+    while place + 4 <= len(elements):
+        length = struct.unpack_from("=H", elements, place)[0]
+        if length < 4:
+            return
+        yield elements[place + 4 : place + length]
+        place += (length + 3) & ~3
+
+
+def _set(family: int, name: str) -> bytes:
+    return _HEADER.pack(family, 0, 0) + text(_TABLE_NAME, TABLE) + text(_SET_NAME, name)
+
+
+def _key(address: str) -> bytes:
+    return nested(_KEY, attribute(_VALUE, ipaddress.IPv4Address(address).packed))
+
+
+def _empty(family: int, name: str) -> Operation:
+    return Operation(_DELETE_ELEMENT, 0, _set(family, name))
+
+
+def _delete(family: int, name: str, address: str) -> Operation:
+    elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address)))
+    return Operation(_DELETE_ELEMENT, 0, _set(family, name) + elements)
+
+
+def _add(family: int, name: str, address: str, timeout_ms: int) -> Operation:
+    timeout = attribute(_TIMEOUT, _MILLISECONDS.pack(timeout_ms))
+    elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address), timeout))
+    return Operation(_NEW_ELEMENT, CREATE, _set(family, name) + elements)

@@ -1,0 +1,37 @@
+"""What systemd is told: ready, how it stands, still alive, about to end.
+
+Source: sd_notify(3), systemd.service(5).
+"""
+
+import contextlib
+import os
+import socket
+
+
+class Notify:
+    """Speaks to the service manager, if there is one."""
+
+    def __init__(self) -> None:
+        self._address = os.environ.get("NOTIFY_SOCKET", "")
+        self._socket: socket.socket | None = None
+        if self._address:
+            self._socket = socket.socket(
+                socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+            )
+
+    def say(self, *lines: str) -> None:
+        """Send e.g. ``READY=1``; lost if nobody takes it."""
+        if self._socket is None:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with contextlib.suppress(OSError):
+            self._socket.sendto("\n".join(lines).encode(), address)
+
+    @property
+    def watchdog_s(self) -> float | None:
+        """How often to say ``WATCHDOG=1``: a third of what systemd waits; None for never."""
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        process = os.environ.get("WATCHDOG_PID", "")
+        if not microseconds.isdigit() or (process and process != str(os.getpid())):
+            return None
+        return int(microseconds) / 3_000_000

@@ -1,0 +1,48 @@
+"""One farm of namespaces a test; skipped where namespaces cannot be made."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.netns.farm import Farm
+
+
+def lacking() -> str:
+    """Return what this machine lacks to run these tests; empty if nothing."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    for tool in ("ip", "nft", "bridge"):
+        if shutil.which(tool) is None:
+            return f"{tool} is not installed"
+    name = f"hb{os.getpid()}-try"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False)
+    if made.returncode:
+        return f"no network namespace can be made: {made.stderr.decode().strip()}"
+    words = ["ip", "netns", "exec", name, "nft", "add", "table", "arp", "try"]
+    table = subprocess.run(words, capture_output=True, check=False)
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+    return "the kernel has no nftables for arp" if table.returncode else ""
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> None:
+    reason = lacking()
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def farm(namespaces: None, tmp_path: Path) -> Iterator[Farm]:
+    """A farm in which lb1 holds the address and all are well."""
+    made = Farm(tmp_path)
+    try:
+        made.build()
+        made.settle()
+        yield made
+    finally:
+        made.destroy()
+        for name in made.daemons:
+            print(f"--- {name}\n{made.log(name)}")  # noqa: T201 - shown when the test fails

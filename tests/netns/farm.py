@@ -1,0 +1,230 @@
+"""A farm of network namespaces: real daemons, a bridge between them, a client.
+
+Three voters of which two are balancers, as small as a farm can be in which one may die. Each
+has a namespace of its own with ``eth0`` in it; the bridge stands in one more namespace, so
+nothing of the host's network is touched.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.asker import Asker
+from tests.wire import Watcher
+
+from stillup.errors import ServerFailed
+from stillup.heartbeat.control import ask
+from stillup.heartbeat.settings import Json
+
+VIP = "10.0.0.1"
+SERVERS = {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "db1": "10.0.0.4"}
+BALANCERS = ("lb1", "lb2")
+CLIENT = ("client", "10.0.0.9")
+LEASE_MS = 500
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+HERE = Path(__file__).resolve().parent
+
+
+def run(*words: str) -> str:
+    """Run a command and return its output; its failure is the test's."""
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+@dataclass
+class Farm:
+    """The namespaces and what runs in them.
+
+    Args:
+        folder: For settings, sockets and logs.
+        lease_ms: The farm's lease.
+    """
+
+    folder: Path
+    lease_ms: int = LEASE_MS
+    daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> str:
+        """What the names of this farm's namespaces begin with."""
+        return f"hb{os.getpid()}"
+
+    def space(self, name: str) -> str:
+        """Return the name of a server's namespace, or of the client's or the bridge's."""
+        return f"{self.mark}-{name}"
+
+    def enter(self, name: str) -> tuple[str, ...]:
+        """Return the words that run a command there."""
+        return ("ip", "netns", "exec", self.space(name))
+
+    # -- building --------------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Make the namespaces and start everything."""
+        run("ip", "netns", "add", self.space("bridge"))
+        run("ip", "-n", self.space("bridge"), "link", "add", "br0", "type", "bridge")
+        run("ip", "-n", self.space("bridge"), "link", "set", "br0", "up")
+        for name, address in (*SERVERS.items(), CLIENT):
+            self._connect(name, address)
+        key = self.folder / "key"
+        key.touch(0o600)
+        key.write_text("a key for these tests only\n")
+        for name in SERVERS:
+            self._settings(name).write_text(json.dumps(self.settings(name)))
+        for name in BALANCERS:
+            self.start_service(name)
+        for name in SERVERS:
+            self.start_daemon(name)
+
+    def destroy(self) -> None:
+        """End everything and remove the namespaces."""
+        for process in (*self.daemons.values(), *self.services.values()):
+            end(process)
+        for name in ("bridge", CLIENT[0], *SERVERS):
+            with contextlib.suppress(RuntimeError):
+                run("ip", "netns", "delete", self.space(name))
+
+    def settings(self, name: str) -> dict[str, Json]:
+        """Return a daemon's settings."""
+        watch: Json = None
+        if name in BALANCERS:
+            watch = {
+                "pid_file": str(self._pid_file(name)),
+                "check": "http://127.0.0.1:8405/alive",
+            }
+        return {
+            "farm": "tests",
+            "name": name,
+            "key_file": str(self.folder / "key"),
+            "lease_ms": self.lease_ms,
+            "candidates": list(BALANCERS),
+            "voters": dict(SERVERS),
+            "vips": [{"address": VIP, "prefix": 24, "preferred": "lb1"}],
+            "address": SERVERS[name],
+            "interface": "eth0",
+            "watch": watch,
+        }
+
+    def start_daemon(self, name: str) -> None:
+        """Start a server's daemon."""
+        argv = [*self.enter(name), sys.executable, "-m", "stillup.heartbeat", "run"]
+        argv += ["--config", str(self._settings(name)), "--control", str(self.control(name))]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.daemons[name] = subprocess.Popen(
+                argv, stderr=log, env={**os.environ, "PYTHONPATH": str(SOURCE)}
+            )
+
+    def start_service(self, name: str) -> None:
+        """Start what stands for HAProxy and wait until it listens."""
+        argv = [*self.enter(name), sys.executable, str(HERE / "web_server.py"), name]
+        started = subprocess.Popen([*argv, str(self._pid_file(name))], stdout=subprocess.PIPE)
+        self.services[name] = started
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"listening\n"
+
+    def control(self, name: str) -> Path:
+        """Return where a daemon listens for questions."""
+        return self.folder / f"{name}.sock"
+
+    def log(self, name: str) -> str:
+        """Return what a daemon has logged."""
+        return (self.folder / f"{name}.log").read_text()
+
+    # -- asking ----------------------------------------------------------------------------
+
+    def status(self, name: str) -> dict[str, Json]:
+        """Return a daemon's status; empty if it does not answer."""
+        try:
+            return ask(self.control(name), {"op": "status"})
+        except ServerFailed:
+            return {}
+
+    def holder(self) -> str | None:
+        """Return which balancer holds the address, by its own word."""
+        holding = [name for name in BALANCERS if self.status(name).get("holding")]
+        return holding[0] if len(holding) == 1 else None
+
+    def settle(self, holder: str = "lb1") -> None:
+        """Wait until ``holder`` holds the address and both balancers are fit."""
+        wait_for(
+            lambda: (
+                self.holder() == holder
+                and all(self.status(name).get("healthy") for name in BALANCERS)
+                and all(self.status(name).get("silent_s") == 0 for name in SERVERS)
+            ),
+            f"{holder} holds and all are well",
+        )
+
+    def hardware(self, name: str) -> str:
+        """Return the hardware address of a server's ``eth0``."""
+        words = run("ip", "-n", self.space(name), "-o", "link", "show", "eth0").split()
+        return words[words.index("link/ether") + 1]
+
+    def asker(self) -> Asker:
+        """Start a client that asks through the virtual IP every 5 ms."""
+        return Asker(self.enter("client"), f"http://{VIP}/", self.folder / "asked.json")
+
+    def watcher(self) -> Watcher:
+        """Start a watcher on the wire."""
+        return Watcher(self.enter("bridge"), VIP, self.folder / "seen.json", ports=list(SERVERS))
+
+    # -- faults ----------------------------------------------------------------------------
+
+    def link(self, name: str, state: str) -> None:
+        """Set a server's cable ``up`` or ``down``; both ends notice."""
+        run("ip", "-n", self.space("bridge"), "link", "set", name, state)
+
+    def forward(self, name: str, *, on: bool) -> None:
+        """Have the bridge forward a server's frames, or drop them without its noticing."""
+        state = "3" if on else "0"
+        words = ("ip", "netns", "exec", self.space("bridge"), "bridge", "link", "set")
+        run(*words, "dev", name, "state", state)
+
+    def signal_daemon(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a daemon."""
+        self.daemons[name].send_signal(number)
+
+    # -- steps -----------------------------------------------------------------------------
+
+    def _settings(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _pid_file(self, name: str) -> Path:
+        return self.folder / f"{name}.pid"
+
+    def _connect(self, name: str, address: str) -> None:
+        space, bridge = self.space(name), self.space("bridge")
+        run("ip", "netns", "add", space)
+        run("ip", "-n", space, "link", "set", "lo", "up")
+        peer = ("peer", "name", name, "netns", bridge)
+        run("ip", "-n", space, "link", "add", "eth0", "type", "veth", *peer)
+        run("ip", "-n", bridge, "link", "set", name, "master", "br0", "up")
+        run("ip", "-n", space, "address", "add", f"{address}/24", "dev", "eth0")
+        run("ip", "-n", space, "link", "set", "eth0", "up")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process, whatever state it is in."""
+    process.kill()
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def wait_for(is_so: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+    """Wait until something is so."""
+    end_s = time.monotonic() + within_s
+    while not is_so():
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"not within {within_s} s: {what}")
+        time.sleep(0.02)

@@ -1,0 +1,54 @@
+"""Stands for HAProxy: answers every GET with its name, on every address, port 80 and 8405.
+
+``python web_server.py NAME PID_FILE``. Standard library only; the real HAProxy comes in the
+lab tests.
+"""
+
+import selectors
+import socket
+import sys
+from pathlib import Path
+
+PORTS = (80, 8405)
+
+
+def serve(name: str) -> None:
+    """Answer for ever; a connection is kept unless the question says otherwise."""
+    body = name.encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    selector = selectors.EpollSelector()
+    for port in PORTS:
+        listener = socket.create_server(("0.0.0.0", port), backlog=512)
+        selector.register(listener, selectors.EVENT_READ, None)
+    sys.stdout.write("listening\n")
+    sys.stdout.flush()
+    while True:
+        for key, _ in selector.select():
+            if isinstance(key.fileobj, socket.socket):
+                one(selector, key.fileobj, answer, is_listener=key.data is None)
+
+
+def one(
+    selector: selectors.BaseSelector, ready: socket.socket, answer: bytes, *, is_listener: bool
+) -> None:
+    """Accept, or answer what came in one piece."""
+    if is_listener:
+        connection, _ = ready.accept()
+        selector.register(connection, selectors.EVENT_READ, "connection")
+        return
+    try:
+        asked = ready.recv(4096)
+        if asked:
+            ready.send(answer)
+    except OSError:
+        asked = b""
+    if not asked or b"Connection: close" in asked:
+        selector.unregister(ready)
+        ready.close()
+
+
+if __name__ == "__main__":
+    import os
+
+    Path(sys.argv[2]).write_text(f"{os.getpid()}\n")
+    serve(sys.argv[1])

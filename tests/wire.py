@@ -1,0 +1,228 @@
+"""Who answered for an address, and when, as heard on the wire.
+
+A watcher in the namespace of the bridge hears what each server's port brings in: ARP whose
+sender is the address, and IPv4 packets from it. It also asks every port directly, past the
+bridge, who has the address, so that a server that would answer is heard even if nobody
+else asks, or if its port is cut off. Times are the kernel's, on ``CLOCK_MONOTONIC``.
+
+Run as a program it watches until it is terminated and writes one JSON object a line:
+``python tests/wire.py --address 10.0.0.1 --output FILE [--ask 0.01] [--ports a,b]``.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+READY_S = 5.0
+
+_ALL_PROTOCOLS = 0x0003
+_ARP, _IPV4 = 0x0806, 0x0800
+_OUTGOING = 4
+_TIMESTAMP_NS = 35
+_ASKER_HARDWARE = bytes.fromhex("02005e000001")
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Somebody spoke as the owner of the address.
+
+    Args:
+        at_s: When, on ``CLOCK_MONOTONIC``.
+        kind: ``reply`` (to the watcher's or another's question), ``announcement``,
+            ``request``, or ``packet``.
+        hardware: Who: the Ethernet source.
+        port: On which port it came in.
+    """
+
+    at_s: float
+    kind: str
+    hardware: str
+    port: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One speaker's uninterrupted time: nobody else spoke between its first and last word."""
+
+    hardware: str
+    first_s: float
+    last_s: float
+
+
+def read(file: Path) -> list[Sighting]:
+    """Return the sightings that a watcher wrote, in order of time."""
+    found = [Sighting(**json.loads(line)) for line in file.read_text().splitlines() if line]
+    return sorted(found, key=lambda sighting: sighting.at_s)
+
+
+def turns(sightings: Iterable[Sighting]) -> list[Turn]:
+    """Return who spoke one after another."""
+    found: list[Turn] = []
+    for seen in sightings:
+        if found and found[-1].hardware == seen.hardware:
+            found[-1] = Turn(seen.hardware, found[-1].first_s, seen.at_s)
+        else:
+            found.append(Turn(seen.hardware, seen.at_s, seen.at_s))
+    return found
+
+
+def overlaps(sightings: Iterable[Sighting], within_s: float) -> list[Turn]:
+    """Return the turns of speakers who spoke again although another had begun.
+
+    Args:
+        sightings: In order of time.
+        within_s: A speaker who comes back later than this after its last word has taken the
+            address again by right; the shortest time that takes is a lease.
+    """
+    found: list[Turn] = []
+    last_s: dict[str, float] = {}
+    for turn in turns(sightings):
+        if turn.hardware in last_s and turn.first_s - last_s[turn.hardware] < within_s:
+            found.append(turn)
+        last_s[turn.hardware] = turn.last_s
+    return found
+
+
+class Watcher:
+    """A watcher that runs as a program of its own, in another network namespace.
+
+    Args:
+        enter: The words that run a command there: ``("ip", "netns", "exec", NAME)``.
+        address: The address to watch for.
+        output: Where the sightings go.
+        ask_s: How often to ask each port; None for never.
+        ports: Which interfaces to ask; all of the bridge's if empty.
+    """
+
+    def __init__(
+        self,
+        enter: Sequence[str],
+        address: str,
+        output: Path,
+        *,
+        ask_s: float | None = 0.01,
+        ports: Sequence[str] = (),
+    ) -> None:
+        self.output = output
+        argv = [*enter, sys.executable, str(Path(__file__).resolve())]
+        argv += ["--address", address, "--output", str(output)]
+        argv += ["--ask", str(ask_s or 0), "--ports", ",".join(ports)]
+        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        ready = self._process.stdout.readline()
+        if ready.strip() != b"watching":
+            self._process.kill()
+            raise RuntimeError("the watcher on the wire did not start")
+
+    def stop(self) -> list[Sighting]:
+        """End the watching and return what was seen."""
+        self._process.terminate()
+        self._process.wait(READY_S)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return read(self.output)
+
+
+# -- the program ---------------------------------------------------------------------------
+
+
+def sighting(frame: bytes, address: bytes) -> tuple[str, str] | None:
+    """Return kind and hardware of a frame whose sender claims to be ``address``."""
+    if len(frame) < 34:
+        return None
+    hardware, ethertype = frame[6:12].hex(":"), int.from_bytes(frame[12:14], "big")
+    if ethertype == _ARP and frame[28:32] == address:
+        operation, target = frame[20:22], frame[38:42]
+        if target == address:
+            return "announcement", hardware
+        return ("reply" if operation == b"\0\2" else "request"), hardware
+    if ethertype == _IPV4 and frame[26:30] == address:
+        return "packet", hardware
+    return None
+
+
+def question(address: bytes, asker: bytes) -> bytes:
+    """Return an ARP request for ``address`` from a host that does not exist."""
+    head = b"\xff" * 6 + _ASKER_HARDWARE + _ARP.to_bytes(2, "big")
+    body = struct.pack("!HHBBH", 1, _IPV4, 6, 4, 1)
+    return head + body + _ASKER_HARDWARE + asker + b"\0" * 6 + address
+
+
+def bridge_ports() -> list[str]:
+    """Return the interfaces of this namespace that are ports of a bridge."""
+    return sorted(path.parent.name for path in Path("/sys/class/net").glob("*/brport"))
+
+
+def watch(address: str, output: Path, ask_s: float, ports: Sequence[str]) -> None:
+    """Watch until terminated."""
+    wanted = socket.inet_aton(address)
+    asker = wanted[:3] + b"\xfd"
+    asked = question(wanted, asker)
+    names = list(ports) or bridge_ports()
+    packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL_PROTOCOLS))
+    packets.setsockopt(socket.SOL_SOCKET, _TIMESTAMP_NS, 1)
+    packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    packets.settimeout(0.005)
+    running = [True]
+    signal.signal(signal.SIGTERM, lambda *_: running.clear())
+    due_s = time.monotonic()
+    with output.open("w") as lines:
+        sys.stdout.write("watching\n")
+        sys.stdout.flush()
+        while running:
+            now_s = time.monotonic()
+            if ask_s and now_s >= due_s:
+                due_s = max(due_s + ask_s, now_s)
+                for name in names:
+                    with contextlib.suppress(OSError):
+                        packets.sendto(asked, (name, 0))
+            note(packets, wanted, lines.write)
+    packets.close()
+
+
+def note(packets: socket.socket, wanted: bytes, write: object) -> None:
+    """Take one frame in and write it down if it is of interest."""
+    assert callable(write)
+    try:
+        frame, extra, _, source = packets.recvmsg(128, 64)
+    except TimeoutError:
+        return
+    if source[2] == _OUTGOING:
+        return
+    found = sighting(frame, wanted)
+    if found is None:
+        return
+    behind_s = 0.0
+    for _, kind, data in extra:
+        if kind == _TIMESTAMP_NS:
+            seconds, nanoseconds = struct.unpack_from("@ll", data)
+            behind_s = time.time() - (seconds + nanoseconds / 1e9)
+    write(json.dumps(asdict(Sighting(time.monotonic() - behind_s, *found, source[0]))) + "\n")
+
+
+def main() -> None:
+    """Run the program."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--address", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--ask", type=float, default=0.01)
+    parser.add_argument("--ports", default="")
+    told = parser.parse_args()
+    # A watcher that comes late sees the right times all the same, but may lose frames.
+    with contextlib.suppress(OSError):
+        os.nice(-10)
+    watch(told.address, told.output, told.ask, [name for name in told.ports.split(",") if name])
+
+
+if __name__ == "__main__":
+    main()
