@@ -6,12 +6,15 @@ import sys
 import time
 from collections.abc import Callable
 
+from stillup.cli import failing
 from stillup.cli.arguments import Subparsers
 from stillup.cli.context import load_farm
 from stillup.errors import EXIT_DONE, InputRefused
+from stillup.lab import preflight
+from stillup.lab.image import image
 from stillup.lab.lab import Lab, MachineState, down, list_labs
 from stillup.lab.shell import become_client, become_console, become_ssh
-from stillup.lab.state import home_of, read_record
+from stillup.lab.state import LABS, home_of, read_record
 
 _DESCRIPTION = """\
 Runs the farm's servers as real Debian 13 machines on this one, with a LAN of their own.
@@ -45,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         "power": _power,
         "cut": _cut,
         "heal": _heal,
+        "fail": _fail,
+        "image": _image,
     }
     return actions[str(arguments.action)](arguments)
 
@@ -66,6 +71,7 @@ def _add_whole(actions: Subparsers) -> None:
     )
     actions.add_parser("status", help="which machines are on, and where to look at the site")
     actions.add_parser("list", help="all labs of this machine, whatever the farm file")
+    actions.add_parser("image", help="build the machines' image if it is not there yet")
 
 
 def _add_inside(actions: Subparsers) -> None:
@@ -121,6 +127,7 @@ def _add_faults(actions: Subparsers) -> None:
     cut.add_argument("--one-way", action="store_true", help="lose only what SERVER sends")
     heal = actions.add_parser("heal", help="make cut links whole: a machine's, or all")
     heal.add_argument("server", nargs="?", metavar="SERVER")
+    failing.add(actions)
 
 
 def _up(arguments: argparse.Namespace) -> int:
@@ -240,6 +247,17 @@ def _cut(arguments: argparse.Namespace) -> int:
 
 def _heal(arguments: argparse.Namespace) -> int:
     _lab(arguments).heal(arguments.server)
+    return EXIT_DONE
+
+
+def _fail(arguments: argparse.Namespace) -> int:
+    return failing.run(_lab(arguments), arguments)
+
+
+def _image(_: argparse.Namespace) -> int:
+    LABS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    preflight.check(LABS)
+    print(image(_say))
     return EXIT_DONE
 
 
