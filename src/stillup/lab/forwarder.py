@@ -8,9 +8,11 @@ other end cannot be reached is closed; the next one is tried anew, wherever the 
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
+from typing import Protocol
 
 from stillup.errors import LabFailed
 from stillup.lab import cgroup
@@ -24,8 +26,16 @@ _CHUNK_BYTES = 65536
 _IDLE_S = 600.0
 
 
-async def forward(ways: dict[int, tuple[str, int]], maker: SocketMaker) -> None:
-    """Serve until cancelled.
+class MakesSockets(Protocol):
+    """Where the sockets of the far side come from."""
+
+    def make(self) -> socket.socket:
+        """Return a TCP socket that is not connected."""
+        ...
+
+
+async def forward(ways: dict[int, tuple[str, int]], maker: MakesSockets) -> None:
+    """Serve until cancelled; tells on stdout when it is ready.
 
     Args:
         ways: For each listening socket's descriptor, the address and port it leads to.
@@ -36,7 +46,7 @@ async def forward(ways: dict[int, tuple[str, int]], maker: SocketMaker) -> None:
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
-async def _serve(descriptor: int, target: tuple[str, int], maker: SocketMaker) -> asyncio.Server:
+async def _serve(descriptor: int, target: tuple[str, int], maker: MakesSockets) -> asyncio.Server:
     async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError, LabFailed):
             await _pass_on(reader, writer, target, maker)
@@ -49,7 +59,7 @@ async def _pass_on(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     target: tuple[str, int],
-    maker: SocketMaker,
+    maker: MakesSockets,
 ) -> None:
     far = await asyncio.to_thread(maker.make)
     far.settimeout(0)
@@ -98,6 +108,9 @@ def main(arguments: list[str]) -> None:
     """Run as ``python -m stillup.lab.forwarder HOME DESCRIPTOR:ADDRESS:PORT...``."""
     home = Home(Path(arguments[0]))
     cgroup.join(cgroup.group_of(home.id) / "forwarder")
+    # Each connection takes two, and the usual limit is 1024.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     maker = SocketMaker(client_network(home))
     asyncio.run(forward(dict(map(_way, arguments[1:])), maker))
 
