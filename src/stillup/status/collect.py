@@ -7,7 +7,7 @@ again when it broke.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from stillup.errors import ServerUnreachable, StillupError
 from stillup.model.farm import Farm, Server
@@ -35,7 +35,7 @@ async def collect(farm: Farm, access: Access, *, within_s: float = WITHIN_S) -> 
 
 async def watch(
     farm: Farm, access: Access, *, every_s: float, within_s: float = WITHIN_S
-) -> AsyncIterator[Observed]:
+) -> AsyncGenerator[Observed, None]:
     """Look again and again, ``every_s`` seconds from look to look, sessions kept open.
 
     A look that takes longer than ``every_s`` (a server just died) is followed by the next

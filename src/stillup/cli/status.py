@@ -1,0 +1,128 @@
+"""``stillup status``: serving, at risk or down, and why; ``--watch`` goes on looking.
+
+The exit code is 0 when the farm is serving and nothing is at risk, else 1, so that a cron
+job or a monitoring tool can ask. As JSON: ``docs/status.md``; with ``--watch`` one object a
+line. A watch ends by Ctrl-C, with the exit code of its last look.
+"""
+
+import asyncio
+import json
+import sys
+from argparse import ArgumentTypeError, Namespace
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from stillup.cli.arguments import Subparsers
+from stillup.cli.context import access_for, load_farm
+from stillup.errors import EXIT_DONE, EXIT_WORLD
+
+if TYPE_CHECKING:
+    from stillup.cli.status_view import Screen
+    from stillup.model.farm import Farm
+    from stillup.servers.connection import Access
+    from stillup.status.observed import Observed
+    from stillup.status.verdict import Verdict
+
+_EVERY_S = 2.0
+_SHORTEST_S = 0.2
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the command's parser."""
+    parser = subparsers.add_parser(
+        "status",
+        help="serving, at risk or down, and why",
+        description="Asks every server how it is, and makes real requests through the virtual IP.\n"
+        "Changes nothing.",
+        epilog="exit codes: 0 serving, 1 at risk or down, 2 the farm file or the arguments are wrong",
+    )
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=_EVERY_S,
+        metavar="SECONDS",
+        help=f"look again every so many seconds [{_EVERY_S:g}], until Ctrl-C",
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Tell how the farm stands."""
+    farm = load_farm(arguments.file)
+    access = access_for(arguments, farm)
+    teller = _Teller(farm, as_json=arguments.json)
+    if arguments.watch is None:
+        asyncio.run(_once(farm, access, teller))
+    else:
+        try:
+            asyncio.run(_watch(farm, access, arguments.watch, teller))
+        except KeyboardInterrupt:
+            if not teller.told:
+                raise
+    return teller.exit_code
+
+
+async def _once(farm: "Farm", access: "Access", teller: "_Teller") -> None:
+    from stillup.status.collect import collect
+
+    teller.tell(await collect(farm, access))
+
+
+async def _watch(farm: "Farm", access: "Access", every_s: float, teller: "_Teller") -> None:
+    from stillup.status.collect import watch
+
+    with teller.watching():
+        async with aclosing(watch(farm, access, every_s=every_s)) as looks:
+            async for observed in looks:
+                teller.tell(observed)
+
+
+class _Teller:
+    """Judges looks and tells them: as JSON, on a live screen, or as plain text."""
+
+    def __init__(self, farm: "Farm", *, as_json: bool) -> None:
+        self._farm = farm
+        self._as_json = as_json
+        self._live: Screen | None = None
+        self.told = False
+        self.exit_code = EXIT_WORLD
+
+    def watching(self) -> "Screen":
+        """Return the screen of a watch, which tells each look in the place of the last."""
+        from stillup.cli.status_view import Screen
+
+        self._live = Screen(alive=not self._as_json and sys.stdout.isatty())
+        return self._live
+
+    def tell(self, observed: "Observed") -> None:
+        """Judge and tell one look."""
+        from stillup.status.judge import judge
+        from stillup.status.verdict import Level
+
+        verdict = judge(self._farm, observed)
+        self.told = True
+        self.exit_code = EXIT_DONE if verdict.level is Level.SERVING else EXIT_WORLD
+        if self._as_json:
+            self._tell_json(observed, verdict)
+            return
+        from stillup.cli.status_view import Screen
+
+        (self._live or Screen(alive=False)).show(self._farm, observed, verdict)
+
+    def _tell_json(self, observed: "Observed", verdict: "Verdict") -> None:
+        from stillup.status.export import as_json
+
+        told = as_json(self._farm, observed, verdict)
+        # A watch tells one object a line, for programs that read on.
+        indent = 2 if self._live is None else None
+        print(json.dumps(told, indent=indent, ensure_ascii=False), flush=True)
+
+
+def _seconds(word: str) -> float:
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = 0.0
+    if not _SHORTEST_S <= seconds <= 3600:
+        raise ArgumentTypeError(f"{word!r} is not a number of seconds from {_SHORTEST_S} to 3600")
+    return seconds
