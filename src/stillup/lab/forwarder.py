@@ -43,7 +43,11 @@ async def forward(ways: dict[int, tuple[str, int]], maker: MakesSockets) -> None
     """
     servers = [await _serve(descriptor, target, maker) for descriptor, target in ways.items()]
     os.write(1, b"ready\n")
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    try:
+        await asyncio.Event().wait()
+    finally:
+        for server in servers:
+            server.close()
 
 
 async def _serve(descriptor: int, target: tuple[str, int], maker: MakesSockets) -> asyncio.Server:

@@ -113,6 +113,18 @@ def client_network(home: Home) -> Path:
     return network_of(client)
 
 
+def switch_network(home: Home) -> Path:
+    """Return the network namespace of the switch, whose ports hear what each server sends.
+
+    Raises:
+        LabFailed: If the lab is not up.
+    """
+    switch = _keeper(home, "switch")
+    if switch is None:
+        raise LabFailed("this farm's lab is not up; `stillup lab up` starts it")
+    return network_of(switch)
+
+
 def cuts(home: Home) -> Cuts:
     """Return which links are cut."""
     return cuts_from(read_record(home.cuts))

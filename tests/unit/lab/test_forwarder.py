@@ -35,6 +35,10 @@ async def forwarded(target: int) -> AsyncIterator[int]:
     try:
         yield port
     finally:
+        # Connections end on their own, each by its two ends.
+        current = asyncio.current_task()
+        if connections := asyncio.all_tasks() - {serving, current}:
+            await asyncio.wait(connections, timeout=10)
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await serving
