@@ -36,7 +36,7 @@ from stillup.node.recover import clean, make_own_folders, recover
 from stillup.node.said import first_lines, secret_words
 from stillup.node.sysctls import write_sysctl
 from stillup.node.takeback import take_back
-from stillup.node.units import act, ask, show
+from stillup.node.units import act, forget_failures, show
 from stillup.node.world import World, at
 
 COMMAND_S = 300.0
@@ -276,14 +276,12 @@ def _bring_up(work: Work, touched: Touched) -> None:
     # All at once: systemd reads all its unit files again each time.
     act(world, "enable", *enable)
     act(world, "disable", *disable)
-    for unit in units:
-        now = seen[unit.name]
-        action = unit_action(unit, now, touched)
+    steps = [(unit.name, unit_action(unit, seen[unit.name], touched)) for unit in units]
+    forget_failures(world, [name for name, action in steps if action in {"start", "restart"}])
+    for name, action in steps:
         if action:
-            work.report(action, unit.name)
-            if now.active == "failed":
-                ask(world, "reset-failed", unit.name)
-            act(world, action, unit.name, secrets=work.secrets)
+            work.report(action, name)
+            act(world, action, name, secrets=work.secrets)
 
 
 def _refresh_manifest(work: Work) -> None:

@@ -1,12 +1,14 @@
 """Take a change back: files, units, kernel settings and folders as they were before it began."""
 
+from dataclasses import replace
+
 from stillup.node import moves as paths
 from stillup.node.bundle import Bundle, Unit
 from stillup.node.compare import UNIT_FOLDERS, Touched, unit_action
-from stillup.node.journal import Journal, remove_journal
+from stillup.node.journal import Journal, UnitBefore, remove_journal
 from stillup.node.observed import SeenUnit
 from stillup.node.sysctls import read_sysctl, write_sysctl
-from stillup.node.units import act, ask, show
+from stillup.node.units import act, ask, forget_failures, show
 from stillup.node.world import World
 
 
@@ -45,7 +47,7 @@ def _stop_new(world: World, journal: Journal) -> None:
             ask(world, "disable", name)
         if not before.active and now[name].active != "inactive":
             ask(world, "stop", name)
-            ask(world, "reset-failed", name)
+            forget_failures(world, [name])
 
 
 def _folders_back(world: World, journal: Journal) -> None:
@@ -59,17 +61,21 @@ def _folders_back(world: World, journal: Journal) -> None:
 def _units_back(world: World, bundle: Bundle, journal: Journal, touched: Touched) -> None:
     units = {unit.name: unit for unit in bundle.units}
     now = show(world, journal.units)
-    for name, before in journal.units.items():
-        if before.enabled and not now[name].is_enabled:
-            act(world, "enable", name)
-        if before.active:
-            _run_again(world, units.get(name, Unit(name)), now[name], touched)
+    ran = [name for name, before in journal.units.items() if before.active]
+    forget_failures(world, ran)
+    act(
+        world,
+        "enable",
+        *(name for name, before in journal.units.items() if _lost(before, now[name])),
+    )
+    for name in ran:
+        unit = units.get(name, Unit(name))
+        # Whatever the new bundle wants of it: it ran before.
+        action = unit_action(replace(unit, running=True), now[name], touched)
+        if action:
+            act(world, action, name)
 
 
-def _run_again(world: World, unit: Unit, seen: SeenUnit, touched: Touched) -> None:
-    wanted = Unit(unit.name, reload_on=unit.reload_on, restart_on=unit.restart_on)
-    action = unit_action(wanted, seen, touched)
-    if action:
-        if seen.active == "failed":
-            ask(world, "reset-failed", unit.name)
-        act(world, action, unit.name)
+def _lost(before: UnitBefore, now: SeenUnit) -> bool:
+    """Tell whether a unit is no longer enabled."""
+    return before.enabled and not now.is_enabled

@@ -1,6 +1,6 @@
 """systemd units: how they stand, and what to ask of systemd."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stillup.errors import ServerFailed
 from stillup.node.observed import SeenUnit
@@ -63,6 +63,16 @@ def ask(world: World, verb: str, *names: str) -> Ran:
     """Have systemd do ``verb`` and wait until it is done; a failure is the caller's."""
     rest = ("--", *names) if names else ()
     return world.run(["systemctl", "--no-pager", "--quiet", verb, *rest], within_s=ACT_S)
+
+
+def forget_failures(world: World, names: Sequence[str]) -> None:
+    """Have systemd forget that units failed, and how often they were started lately.
+
+    It refuses the sixth start within ten seconds, as when an apply is taken back and tried
+    again. That a unit is not loaded yet is no failure.
+    """
+    if names:
+        ask(world, "reset-failed", *names)
 
 
 def journal_lines(world: World, names: Iterable[str], since_s: float) -> Ran:
