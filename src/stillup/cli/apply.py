@@ -48,6 +48,7 @@ def add(subparsers: Subparsers) -> None:
         action="store_true",
         help="go on where a web server is down, or no other balancer can take the virtual IP",
     )
+    parser.add_argument("-v", "--verbose", action="store_true", help="each server's every step")
 
 
 def run(arguments: Namespace) -> int:
@@ -60,7 +61,7 @@ def run(arguments: Namespace) -> int:
     from stillup.cli.progress import Progress
     from stillup.deploy.apply import Outcome, Stop, Wishes, apply
 
-    progress = Progress()
+    progress = Progress(verbose=arguments.verbose)
 
     async def applying() -> Outcome:
         stop = Stop()

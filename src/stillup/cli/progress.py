@@ -9,13 +9,16 @@ from stillup.deploy.plan import Plan
 
 SLOW_S = 1.0
 """A step that took longer has its time said."""
+ROUTINE = ("files ", "check ", "health ", "start ", "enable ", "command ")
+"""What a server tells while all goes well; said with ``--verbose`` only."""
 
 
 class Progress:
     """Tells events on stderr; stdout is for what was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
         self._began_s = time.monotonic()
+        self._verbose = verbose
 
     def __call__(self, event: Event) -> None:
         """Tell one event."""
@@ -31,7 +34,8 @@ class Progress:
             case Began():
                 self.say(str(event.step))
             case Told():
-                self.say(f"  {event.server}: {event.text}")
+                if self._verbose or not event.text.startswith(ROUTINE):
+                    self.say(f"  {event.server}: {event.text}")
             case Done():
                 if event.seconds >= SLOW_S:
                     self.say(f"  done in {event.seconds:.1f} s")

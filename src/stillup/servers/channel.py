@@ -85,7 +85,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
             await self._news.wait()
         self._searched = 0
         if end < 0 and self._lost is not None:
-            raise ConnectionError(str(self._lost)) from self._lost
+            raise ConnectionError(_reason(self._lost)) from self._lost
         size = end + 1 if end >= 0 else len(self._received)
         line = bytes(self._received[:size])
         del self._received[:size]
@@ -94,11 +94,11 @@ class Channel(asyncssh.SSHClientSession[bytes]):
     async def write(self, data: bytes) -> None:
         """Send ``data``; see ``Stream``."""
         if self._channel is None or self._ended:
-            raise ConnectionError(str(self._lost or "the session ended"))
+            raise ConnectionError(_reason(self._lost))
         try:
             self._channel.write(data)
         except BrokenPipeError as error:
-            raise ConnectionError(str(self._lost or "the session ended")) from error
+            raise ConnectionError(_reason(self._lost)) from error
         await self._writable.wait()
 
     async def last_words(self) -> str:
@@ -175,6 +175,15 @@ async def _did_not_start(server: Server, channel: Channel, answer: bytes) -> Sti
         )
     last = words.splitlines()[-1] if words else "no reason given"
     return ServerFailed(f"{server.name}: our program does not start there: {last}")
+
+
+def _reason(lost: Exception | None) -> str:
+    if lost is None:
+        return "the session ended"
+    # asyncssh speaks of its own means here; what a person wants to know is what it shows.
+    if "keepalive" in str(lost):
+        return "it no longer answers; it is off or cut off"
+    return str(lost)
 
 
 def _text(data: bytes) -> str:

@@ -22,6 +22,9 @@ from stillup.servers.connection import Connection
 from stillup.servers.host_keys import KnownHosts
 
 CONNECT_WITHIN_S = 10.0
+"""From nothing to a session; an overloaded server may take seconds to log somebody in."""
+DIAL_WITHIN_S = 4.0
+"""For the TCP connection alone: the third SYN goes out after 3 s, and an answer is one trip."""
 # A server that is switched off in the middle is missed after (3 + 1) * 3 s, however long the
 # operation under way may be silent.
 KEEPALIVE_EVERY_S = 3
@@ -56,13 +59,13 @@ class SshAccess:
             port: The port of every server's sshd.
             client_key: The private key; None for the agent's and the usual ones in ``~/.ssh``.
             known_hosts: The trusted host keys; None for ``~/.ssh/known_hosts``.
-            dial: How sockets are opened; None for the ordinary way.
+            dial: How sockets are opened; None for the ordinary way. Waits 4 s at most.
         """
         self._user = user
         self._port = port
         self._client_key = client_key.expanduser() if client_key else None
         self._known_hosts = KnownHosts((known_hosts or Path("~/.ssh/known_hosts")).expanduser())
-        self._dial = dial
+        self._dial = dial or _dial
         self._keys: list[asyncssh.SSHKey] | None = None
 
     async def connect(self, server: Server) -> Connection:
@@ -87,7 +90,8 @@ class SshAccess:
         keys = self._client_keys()
         opened: socket.socket | None = None
         try:
-            opened = await self._dial(address, self._port) if self._dial else None
+            async with asyncio.timeout(DIAL_WITHIN_S):
+                opened = await self._dial(address, self._port)
             return await asyncssh.connect(
                 address,
                 self._port,
@@ -137,6 +141,10 @@ class SshAccess:
                 return ServerUnreachable(
                     f"{place} refused the connection; is sshd running there, and on that port?"
                 )
+            case TimeoutError():
+                return ServerUnreachable(
+                    f"{place} does not answer; it is off, cut off, or a firewall is in between"
+                )
             case OSError():
                 return ServerUnreachable(f"{place} cannot be reached: {_reason(error)}")
             case _:
@@ -161,6 +169,17 @@ class _Visitor(asyncssh.SSHClient):
     ) -> bool:
         self.shown = key
         return False
+
+
+async def _dial(address: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    opened.setblocking(False)  # noqa: FBT003 - the standard library's
+    try:
+        await asyncio.get_running_loop().sock_connect(opened, (address, port))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _read_key(file: Path) -> list[asyncssh.SSHKey]:
