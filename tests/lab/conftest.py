@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.lab.figures import figures
 from tests.lab.running import ROOT, RunningLab, lab_of
 
 _SMALL = """\
@@ -27,6 +28,14 @@ source = "site/"
 one = { address = "10.0.0.2", roles = ["balancer", "web", "database"] }
 two = { address = "10.0.0.3", roles = ["balancer", "web"] }
 """
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the faults cost."""
+    if figures():
+        terminalreporter.section("measured in the lab")
+        for line in figures():
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

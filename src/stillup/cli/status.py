@@ -44,6 +44,12 @@ def add(subparsers: Subparsers) -> None:
         metavar="SECONDS",
         help=f"look again every so many seconds [{_EVERY_S:g}], until Ctrl-C",
     )
+    parser.add_argument(
+        "--wait",
+        type=_seconds,
+        metavar="SECONDS",
+        help="if the farm is not serving with everything redundant, wait so long until it is",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -51,7 +57,9 @@ def run(arguments: Namespace) -> int:
     farm = load_farm(arguments.file)
     access = access_for(arguments, farm)
     teller = _Teller(farm, as_json=arguments.json)
-    if arguments.watch is None:
+    if arguments.wait is not None:
+        asyncio.run(_wait(farm, access, arguments.wait, teller))
+    elif arguments.watch is None:
         asyncio.run(_once(farm, access, teller))
     else:
         try:
@@ -75,6 +83,21 @@ async def _watch(farm: "Farm", access: "Access", every_s: float, teller: "_Telle
         async with aclosing(watch(farm, access, every_s=every_s)) as looks:
             async for observed in looks:
                 teller.tell(observed)
+
+
+async def _wait(farm: "Farm", access: "Access", wait_s: float, teller: "_Teller") -> None:
+    """Look until the farm serves or the time is over, and tell the last look only."""
+    from stillup.status.collect import watch
+    from stillup.status.judge import judge
+    from stillup.status.verdict import Level
+
+    until_s = asyncio.get_running_loop().time() + wait_s
+    async with aclosing(watch(farm, access, every_s=_SHORTEST_S)) as looks:
+        async for observed in looks:
+            serving = judge(farm, observed).level is Level.SERVING
+            if serving or asyncio.get_running_loop().time() >= until_s:
+                teller.tell(observed)
+                return
 
 
 class _Teller:

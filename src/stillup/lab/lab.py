@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 from stillup.errors import InputRefused, LabFailed
-from stillup.lab import cgroup, disk, forwarding, machine, network, preflight
+from stillup.lab import cgroup, disk, forwarding, inotify, machine, network, preflight
 from stillup.lab.image import image
 from stillup.lab.names import client_address, mac
 from stillup.lab.state import (
@@ -62,6 +62,7 @@ class Lab:
         chosen = self._chosen(servers)
         LABS.mkdir(mode=0o700, parents=True, exist_ok=True)
         preflight.check(LABS)
+        inotify.ensure(self._report)
         tree = image(self._report)
         with locked(self.home, "up", self._report):
             self._prepare()
