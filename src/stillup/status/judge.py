@@ -13,12 +13,12 @@ What is single by design (the only database server) is no finding: ``redundancy`
 many of each kind may die, and ``stillup check`` what stops then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from stillup.model.farm import Farm, Role
 from stillup.status import picture, rules_address, rules_server, rules_web
-from stillup.status.observed import Observed, Unreached
+from stillup.status.observed import Observed
 from stillup.status.standing import redundancy, server_standing, vip_standing
 from stillup.status.verdict import Finding, Level, Severity, Verdict
 
@@ -60,9 +60,14 @@ def askers(farm: Farm, observed: Observed, count: int = 2) -> tuple[str, ...]:
 
 
 def _problems(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> tuple[Finding, ...]:
-    found = _whole_farm(farm, observed) or (
-        *rules_web.findings(farm, observed),
-        *rules_address.findings(farm, observed),
+    whole = tuple(_whole_farm(farm, observed))
+    if _not_deployed(farm, observed):
+        return whole  # Everything else would follow from it.
+    reached = picture.reached(observed)
+    found = (
+        *whole,
+        *(rules_web.findings(farm, observed) if reached else ()),
+        *(rules_address.findings(farm, observed) if reached else ()),
         *rules_server.findings(farm, observed, wanted),
         *rules_address.requests(observed),
     )
@@ -72,32 +77,28 @@ def _problems(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> tupl
     return tuple(sorted(found, key=lambda finding: _ORDER[finding.severity]))
 
 
-def _whole_farm(farm: Farm, observed: Observed) -> tuple[Finding, ...]:
-    """Return the one finding that makes all others noise, or nothing."""
+def _whole_farm(farm: Farm, observed: Observed) -> Iterator[Finding]:
+    """Yield what is wrong with all servers at once."""
+    if not picture.reached(observed):
+        yield Finding(
+            "no-server-reachable",
+            Severity.DOWN,
+            "no server could be asked, so nobody here can say whether the farm serves",
+            "look at your own network and keys first, then at the servers",
+        )
+    if _not_deployed(farm, observed):
+        yield Finding(
+            "not-deployed",
+            Severity.DOWN,
+            "the servers answer, and nothing was ever applied to any of them",
+            "`stillup apply` makes them a farm",
+        )
+
+
+def _not_deployed(farm: Farm, observed: Observed) -> bool:
     reached = picture.reached(observed)
-    if not reached:
-        reasons = {s.reason for s in observed.servers if isinstance(s, Unreached)}
-        first = min(reasons, default="no server is in the farm")
-        return (
-            Finding(
-                "no-server-reachable",
-                Severity.DOWN,
-                f"no server could be asked, so nobody can say whether it serves ({first})",
-                "look at your own network first, then at the servers",
-            ),
-        )
-    if len(reached) == len(farm.servers) and all(
-        seen.applied_at_s is None and not seen.unfinished for seen in reached
-    ):
-        return (
-            Finding(
-                "not-deployed",
-                Severity.DOWN,
-                "the servers answer, and nothing was ever applied to any of them",
-                "`stillup apply` makes them a farm",
-            ),
-        )
-    return ()
+    fresh = all(seen.applied_at_s is None and not seen.unfinished for seen in reached)
+    return fresh and len(reached) == len(farm.servers)
 
 
 def _at_most_risk(finding: Finding) -> Finding:

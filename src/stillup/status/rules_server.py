@@ -42,11 +42,11 @@ def findings(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> Itera
 def _unreached(server: Server, observed: Observed) -> Iterator[Finding]:
     for seen in observed.servers:
         if isinstance(seen, Unreached) and seen.name == server.name:
-            roles = ", ".join(sorted(server.roles))
+            named = seen.reason.startswith(server.name)
             yield Finding(
                 seen.code,
                 Severity.RISK,
-                f"{server.name} ({roles}) cannot be asked: {seen.reason}",
+                seen.reason if named else f"{server.name} cannot be asked: {seen.reason}",
                 _way_out(server.name, seen.code),
                 server.name,
             )

@@ -2,8 +2,10 @@
 
 from stillup.model.farm import Farm, Role, Server
 from stillup.status import picture
-from stillup.status.observed import Backend, Observed, Reached
+from stillup.status.observed import Backend, Observed, Reached, Unreached
 from stillup.status.verdict import Finding, Redundancy, ServerStanding, Severity, VipStanding
+
+_UNREACHED = {"server-refused": "does not let us in", "server-failed": "cannot tell"}
 
 
 def vip_standing(farm: Farm, observed: Observed, address: str) -> VipStanding:
@@ -28,7 +30,7 @@ def server_standing(
         roles=tuple(role for role in Role if role in server.roles),
         reachable=seen is not None,
         severity=worst,
-        state="no answer" if seen is None else _state(farm, observed, server, seen),
+        state=_no_state(observed, server) if seen is None else _state(farm, observed, server, seen),
         seen_as={balancer: _word(backend) for balancer, backend in views.items()},
     )
 
@@ -54,6 +56,11 @@ def redundancy(farm: Farm, observed: Observed) -> tuple[Redundancy, ...]:
         Redundancy("votes", len(voting), len(farm.servers), picture.majority(farm)),
         Redundancy("database", len(alive), len(databases), 1),
     )
+
+
+def _no_state(observed: Observed, server: Server) -> str:
+    codes = {one.name: one.code for one in observed.servers if isinstance(one, Unreached)}
+    return _UNREACHED.get(codes.get(server.name, ""), "no answer")
 
 
 def _state(farm: Farm, observed: Observed, server: Server, seen: Reached) -> str:

@@ -1,0 +1,400 @@
+"""Each case: what is wrong with a farm in which all was well, the level, and every finding."""
+
+from dataclasses import replace
+
+import pytest
+from stillup.status.judge import askers, judge
+from stillup.status.observed import Backend, Database
+from stillup.status.verdict import Level, Redundancy
+from tests.unit.status.looks import (
+    AT_S,
+    DAY_S,
+    NAMES,
+    WEBS,
+    Change,
+    answered,
+    beating,
+    cut_from_us,
+    everywhere,
+    farm,
+    held_by,
+    look,
+    silent,
+    told,
+    unasked,
+    web_seen,
+)
+
+DOWN = Backend("DOWN", drained=False, check="L4CON")
+DRAINED = Backend("DRAIN", drained=True, drained_by="user")
+BY_APPLY = Backend("DRAIN", drained=True, drained_by="apply")
+CHECKED = Backend("UP 1/3", drained=False)
+FAILED = Backend("DOWN", drained=False, check="L7STS/503 Service Unavailable")
+
+CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
+    "all well": ((), Level.SERVING, []),
+    # Whole servers.
+    "a web server dead": (
+        (silent("web2"), web_seen("web2", DOWN)),
+        Level.AT_RISK,
+        ["risk server-unreachable web2"],
+    ),
+    "the standby balancer dead": (
+        (silent("lb2"),),
+        Level.AT_RISK,
+        ["risk balancer-no-spare lb1", "risk server-unreachable lb2"],
+    ),
+    "the holder dead and the other took over": (
+        (silent("lb1"), held_by("lb2")),
+        Level.AT_RISK,
+        ["risk balancer-no-spare lb2", "risk server-unreachable lb1"],
+    ),
+    "the holder dead a moment ago": (
+        (silent("lb1"), held_by(None), answered(None)),
+        Level.DOWN,
+        [
+            "down vip-nobody",
+            *["down request-failed"] * 4,
+            "risk balancer-no-spare lb2",
+            "risk server-unreachable lb1",
+        ],
+    ),
+    "the holder hidden from us alone": (
+        (cut_from_us("lb1"), held_by("lb1")),
+        Level.AT_RISK,
+        ["risk balancer-no-spare lb2", "risk server-unreachable lb1"],
+    ),
+    "both balancers dead": (
+        (silent("lb1", "lb2"), held_by(None), answered(None)),
+        Level.DOWN,
+        [
+            "down vip-nobody",
+            *["down request-failed"] * 4,
+            "risk votes-short",
+            "risk server-unreachable lb1",
+            "risk server-unreachable lb2",
+        ],
+    ),
+    "one that does not let us in": (
+        (silent("web3", code="server-refused"),),
+        Level.AT_RISK,
+        ["risk server-refused web3"],
+    ),
+    "nothing reached": (
+        (silent(*NAMES), unasked),
+        Level.DOWN,
+        ["down no-server-reachable", *[f"risk server-unreachable {name}" for name in NAMES]],
+    ),
+    # The votes.
+    "two voters dead": (
+        (silent("web2", "web3"), web_seen("web2", DOWN), web_seen("web3", DOWN)),
+        Level.AT_RISK,
+        [
+            "risk web-no-spare web1",
+            "risk votes-short",
+            "risk server-unreachable web2",
+            "risk server-unreachable web3",
+        ],
+    ),
+    "three voters dead, both balancers alive": (
+        (silent("web2", "web3", "db1"), web_seen("web2", DOWN), web_seen("web3", DOWN)),
+        Level.AT_RISK,
+        [
+            "risk web-no-spare web1",
+            "risk votes-lost",
+            "risk server-unreachable web2",
+            "risk server-unreachable web3",
+            "risk server-unreachable db1",
+        ],
+    ),
+    "three voters and the holder dead": (
+        (silent("lb1", "web2", "web3", "db1"), held_by(None), unasked),
+        Level.DOWN,
+        [
+            "down vip-nobody",
+            "down votes-lost",
+            "risk balancer-no-spare lb2",
+            "risk server-unreachable lb1",
+            "risk server-unreachable web2",
+            "risk server-unreachable web3",
+            "risk server-unreachable db1",
+        ],
+    ),
+    "a voter's daemon dead": (
+        (
+            told("web1", lambda seen: replace(seen, heartbeat=None)),
+            beating("lb1", lambda beat: replace(beat, heard_ms={**beat.heard_ms, "web1": 90_000})),
+        ),
+        Level.AT_RISK,
+        ["risk heartbeat-silent web1"],
+    ),
+    "a voter's daemon that the holder does not hear": (
+        (beating("lb1", lambda beat: replace(beat, heard_ms={**beat.heard_ms, "web1": None})),),
+        Level.AT_RISK,
+        ["risk voter-unheard web1"],
+    ),
+    # The address.
+    "two holders": (
+        (held_by("lb1", claims=("lb1", "lb2")),),
+        Level.AT_RISK,
+        ["risk vip-two-holders"],
+    ),
+    "nobody holds it, and nobody asked": (
+        (held_by(None), unasked),
+        Level.DOWN,
+        ["down vip-nobody"],
+    ),
+    "nobody held it, and then somebody answered": (
+        (held_by(None),),
+        Level.AT_RISK,
+        ["risk vip-nobody"],
+    ),
+    "the standby unfit": (
+        (beating("lb2", lambda beat: replace(beat, healthy=False, reason="HAProxy is dead")),),
+        Level.AT_RISK,
+        ["risk balancer-unfit lb2", "risk balancer-no-spare lb1"],
+    ),
+    "HAProxy silent on the standby": (
+        (told("lb2", lambda seen: replace(seen, backends=None)),),
+        Level.AT_RISK,
+        ["risk haproxy-silent lb2", "risk balancer-no-spare lb1"],
+    ),
+    "an address that moves again and again": (
+        (beating("lb2", lambda beat: replace(beat, moved_at_s=(AT_S - 60,) * 6)),),
+        Level.SERVING,
+        ["note vip-restless"],
+    ),
+    "moves of long ago": (
+        (beating("lb2", lambda beat: replace(beat, moved_at_s=(AT_S - 6_000,) * 20)),),
+        Level.SERVING,
+        [],
+    ),
+    # Real requests.
+    "every request failed, and nobody knows why": (
+        (answered(503),),
+        Level.DOWN,
+        ["down request-failed"] * 4,
+    ),
+    "one asker's requests failed": (
+        (answered(None, by="web2", error="nothing within 3 s"),),
+        Level.AT_RISK,
+        ["risk request-failed-somewhere"] * 2,
+    ),
+    # The web servers.
+    "a web server down for both": (
+        (web_seen("web2", FAILED),),
+        Level.AT_RISK,
+        ["risk web-down web2"],
+    ),
+    "a web server down for one": (
+        (web_seen("web2", DOWN, "lb2"),),
+        Level.AT_RISK,
+        ["risk web-down-partly web2"],
+    ),
+    "a web server whose last check failed": ((web_seen("web2", CHECKED),), Level.SERVING, []),
+    "a web server drained": (
+        (web_seen("web2", DRAINED),),
+        Level.SERVING,
+        ["note web-drained web2"],
+    ),
+    "a web server drained at one": (
+        (web_seen("web2", DRAINED, "lb1"),),
+        Level.AT_RISK,
+        ["risk web-drained-partly web2"],
+    ),
+    "a web server drained by an apply": (
+        (web_seen("web2", BY_APPLY, "lb1"),),
+        Level.SERVING,
+        ["note web-drained-by-apply web2"],
+    ),
+    "all but one drained": (
+        (web_seen("web2", DRAINED), web_seen("web3", DRAINED)),
+        Level.AT_RISK,
+        ["risk web-no-spare web1", "note web-drained web2", "note web-drained web3"],
+    ),
+    "no web server up": (
+        (*(web_seen(web, FAILED) for web in WEBS), answered(503)),
+        Level.DOWN,
+        ["down web-none", *["down request-failed"] * 4],
+    ),
+    "two releases": (
+        (told("web3", lambda seen: replace(seen, release="r0")),),
+        Level.AT_RISK,
+        ["risk releases-differ"],
+    ),
+    "no release": (
+        (everywhere(lambda seen: replace(seen, release=None)),),
+        Level.SERVING,
+        ["note release-none"],
+    ),
+    # The database.
+    "the database down": (
+        (
+            told("db1", lambda seen: replace(seen, database=Database(alive=False, reason="gone"))),
+            *(web_seen(web, FAILED) for web in WEBS),
+            answered(503),
+        ),
+        Level.DOWN,
+        ["down database-down db1", "down web-none", *["down request-failed"] * 4],
+    ),
+    # Single servers.
+    "an apply interrupted": (
+        (told("lb2", lambda seen: replace(seen, unfinished=True)),),
+        Level.AT_RISK,
+        ["risk apply-unfinished lb2"],
+    ),
+    "a new server": (
+        (told("web3", lambda seen: replace(seen, applied_at_s=None, heartbeat=None)),),
+        Level.AT_RISK,
+        ["risk never-applied web3"],
+    ),
+    "all servers new": (
+        (
+            everywhere(lambda seen: replace(seen, applied_at_s=None, heartbeat=None)),
+            answered(None),
+        ),
+        Level.DOWN,
+        ["down not-deployed"],
+    ),
+    "a unit failed": (
+        (told("web1", lambda seen: replace(seen, units={"nginx.service": "failed"})),),
+        Level.AT_RISK,
+        ["risk unit-not-running web1"],
+    ),
+    "a daemon a little late": (
+        (beating("db1", lambda beat: replace(beat, late_ms=120)),),
+        Level.SERVING,
+        ["note heartbeat-late db1"],
+    ),
+    "a daemon very late": (
+        (beating("lb1", lambda beat: replace(beat, late_ms=300)),),
+        Level.AT_RISK,
+        ["risk heartbeat-late lb1"],
+    ),
+    "a disk low": (
+        (told("db1", lambda seen: replace(seen, disk_free_bytes=500 << 20)),),
+        Level.AT_RISK,
+        ["risk disk-low db1"],
+    ),
+    "a disk full": (
+        (told("db1", lambda seen: replace(seen, disk_free_bytes=1 << 20)),),
+        Level.AT_RISK,
+        ["risk disk-full db1"],
+    ),
+    "a clock apart": (
+        (told("web2", lambda seen: replace(seen, clock_ahead_s=-4.0)),),
+        Level.AT_RISK,
+        ["risk clock-apart web2"],
+    ),
+    "our own clock apart": (
+        (everywhere(lambda seen: replace(seen, clock_ahead_s=-4.0)),),
+        Level.SERVING,
+        [],
+    ),
+    "a clock that cannot be told better": (
+        (told("web2", lambda seen: replace(seen, clock_ahead_s=-4.0, took_s=5.0)),),
+        Level.SERVING,
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case(name: str) -> None:
+    changes, level, findings = CASES[name]
+    verdict = judge(farm(), look(*changes))
+    said = [" ".join(filter(None, [f.severity, f.code, f.server])) for f in verdict.problems]
+    assert (verdict.level, said) == (level, findings)
+
+
+def test_why_is_the_first_cause_and_how_many_more() -> None:
+    changes, _, _ = CASES["the database down"]
+    assert judge(farm(), look(*changes)).why == (
+        "the database on db1 does not answer: gone; and 5 more"
+    )
+
+
+def test_why_a_whole_farm_serves() -> None:
+    assert judge(farm(), look()).why == (
+        "2 balancers, 3 web servers, 1 database server: all of them work"
+    )
+
+
+def test_a_preferred_balancer_that_is_fit_and_does_not_hold_is_noted() -> None:
+    wishing = replace(farm(), vip=replace(farm().vip, preferred="lb2"))
+    verdict = judge(wishing, look())
+    assert [finding.code for finding in verdict.problems] == ["vip-not-preferred"]
+    assert verdict.level is Level.SERVING
+
+
+@pytest.mark.parametrize(
+    ("left_s", "said"),
+    [
+        (31 * DAY_S, []),
+        (29 * DAY_S, ["note the certificate expires in 29 days"]),
+        (2 * DAY_S, ["risk the certificate expires in 2 days"]),
+        (-1.0, ["risk the certificate has expired, and browsers refuse it"]),
+    ],
+)
+def test_a_certificate_is_told_of_before_it_expires(left_s: float, said: list[str]) -> None:
+    observed = look()
+    asked = tuple(
+        replace(one, expires_in_s=left_s) if one.url.startswith("https") else one
+        for one in observed.asked
+    )
+    problems = judge(farm(), replace(observed, asked=asked)).problems
+    assert [f"{finding.severity} {finding.text}" for finding in problems] == said
+
+
+def test_a_server_with_another_bundle_than_the_farm_file_asks_for_is_noted() -> None:
+    verdict = judge(farm(), look(), {name: "bb" if name == "web2" else "aa" for name in NAMES})
+    assert [(f.code, f.server) for f in verdict.problems] == [("bundle-differs", "web2")]
+    assert verdict.level is Level.SERVING
+
+
+def test_what_may_die_when_all_is_well() -> None:
+    assert judge(farm(), look()).redundancy == (
+        Redundancy("balancers", working=2, total=2, needed=1),
+        Redundancy("web servers", working=3, total=3, needed=1),
+        Redundancy("votes", working=6, total=6, needed=4),
+        Redundancy("database", working=1, total=1, needed=1),
+    )
+
+
+def test_what_may_die_after_two_servers_died() -> None:
+    observed = look(silent("lb2", "web2"), web_seen("web2", DOWN))
+    spare = {kind.what: kind.may_fail for kind in judge(farm(), observed).redundancy}
+    assert spare == {"balancers": 0, "web servers": 1, "votes": 0, "database": 0}
+
+
+def test_the_holder_is_known_by_its_voters_when_it_does_not_answer_us() -> None:
+    verdict = judge(farm(), look(cut_from_us("lb1")))
+    (vip,) = verdict.vips
+    assert (vip.holder, vip.claims, vip.since_s) == ("lb1", (), None)
+
+
+def test_each_server_has_a_line() -> None:
+    observed = look(silent("web3"), web_seen("web3", DOWN), web_seen("web2", DOWN, "lb2"))
+    states = {server.name: server.state for server in judge(farm(), observed).servers}
+    assert states == {
+        "lb1": "holds 10.0.0.1",
+        "lb2": "standing by",
+        "web1": "up",
+        "web2": "up at lb1, down at lb2",
+        "web3": "no answer",
+        "db1": "database answers",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ((), ("web1", "web2")),
+        ((silent("web1", "web2"),), ("web3", "db1")),
+        ((silent(*WEBS, "db1"),), ("lb2",)),
+        ((silent(*WEBS, "db1", "lb2"),), ("lb1",)),
+        ((silent(*NAMES),), ()),
+    ],
+)
+def test_who_asks_through_the_address(changes: tuple[Change, ...], names: tuple[str, ...]) -> None:
+    assert askers(farm(), look(*changes)) == names
