@@ -20,7 +20,7 @@ class NftablesRefused(StillupError):
 
 
 class Nftables:
-    """A libnftables context in the network namespace in which it was made.
+    """libnftables, in the network namespace of this process.
 
     Raises:
         NftablesRefused: If the library is not installed.
@@ -35,24 +35,30 @@ class Nftables:
             ) from error
         library.nft_ctx_new.restype = ctypes.c_void_p
         library.nft_ctx_new.argtypes = [ctypes.c_uint32]
-        for function in (library.nft_ctx_buffer_error, library.nft_ctx_buffer_output):
-            function.argtypes = [ctypes.c_void_p]
         library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
         library.nft_ctx_get_error_buffer.argtypes = [ctypes.c_void_p]
         library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        for name in ("nft_ctx_buffer_error", "nft_ctx_buffer_output", "nft_ctx_free"):
+            getattr(library, name).argtypes = [ctypes.c_void_p]
         self._library = library
-        self._context = library.nft_ctx_new(0)
-        library.nft_ctx_buffer_error(self._context)
-        library.nft_ctx_buffer_output(self._context)
 
     def run(self, commands: str) -> None:
         """Run ``commands`` as one transaction: all of them or none.
 
+        The context lives for this call only: it would keep 2 MB for what happens once a month.
+
         Raises:
             NftablesRefused: With the first line of what libnftables says.
         """
-        if self._library.nft_run_cmd_from_buffer(self._context, commands.encode()) == 0:
-            return
-        said = self._library.nft_ctx_get_error_buffer(self._context) or b""
+        library = self._library
+        context = library.nft_ctx_new(0)
+        try:
+            library.nft_ctx_buffer_error(context)
+            library.nft_ctx_buffer_output(context)
+            if library.nft_run_cmd_from_buffer(context, commands.encode()) == 0:
+                return
+            said = library.nft_ctx_get_error_buffer(context) or b""
+        finally:
+            library.nft_ctx_free(context)
         first = said.decode(errors="replace").strip().partition("\n")[0]
         raise NftablesRefused(f"nftables refused the rules of the virtual IP: {first}")
