@@ -3,9 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from stillup.status.judge import askers, judge
-from stillup.status.observed import Backend, Database
-from stillup.status.verdict import Level, Redundancy
 from tests.unit.status.looks import (
     AT_S,
     DAY_S,
@@ -24,6 +21,10 @@ from tests.unit.status.looks import (
     unasked,
     web_seen,
 )
+
+from stillup.status.judge import askers, judge
+from stillup.status.observed import Backend, Database
+from stillup.status.verdict import Level, Redundancy
 
 DOWN = Backend("DOWN", drained=False, check="L4CON")
 DRAINED = Backend("DRAIN", drained=True, drained_by="user")
