@@ -50,7 +50,8 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
 
 def config(farm: Farm, server: Server) -> str:
     """Return MariaDB's settings."""
-    workers = farm.web.php_workers + HEALTH_WORKERS
+    # A page has a connection of its own and one for its session.
+    workers = 2 * farm.web.php_workers + HEALTH_WORKERS
     connections = workers * len(farm.having(Role.WEB)) + SPARE_CONNECTIONS
     buffer_mb = max(16, farm.database.buffer_bytes >> 20)
     return render(

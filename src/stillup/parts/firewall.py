@@ -8,7 +8,7 @@ the lease, and not the user's.
 from stillup.model.farm import Farm, Role, Server
 from stillup.node.bundle import Bundle, Check, Directory, File, Health, Unit
 from stillup.parts import heartbeat
-from stillup.parts.ports import DATABASE, MEMCACHED, PEERS
+from stillup.parts.ports import DATABASE, PEERS
 from stillup.parts.template import render, text
 
 RULES = "/etc/stillup/firewall.nft"
@@ -51,7 +51,6 @@ def rules(farm: Farm, server: Server) -> str:
             "webs": farm.having(Role.WEB),
             "heartbeat_port": heartbeat.PORT,
             "peers_port": PEERS,
-            "memcached_port": MEMCACHED,
             "database_port": DATABASE,
         },
     )

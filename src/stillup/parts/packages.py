@@ -32,8 +32,6 @@ ROLES: dict[Role, tuple[str, ...]] = {
         "php-mbstring",
         "php-xml",
         "php-zip",
-        "php-memcached",
-        "memcached",
     ),
     Role.DATABASE: ("mariadb-server", "mariadb-client"),
 }

@@ -5,7 +5,6 @@ HTTPS = 443
 PEERS = 1024
 """HAProxy's tables, from balancer to balancer."""
 DATABASE = 3306
-MEMCACHED = 11211
 STATS = 8404
 """HAProxy's statistics and metrics, on the loopback address only."""
 ALIVE = 8405

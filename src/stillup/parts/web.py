@@ -1,4 +1,4 @@
-"""nginx and PHP-FPM on a web server, and memcached for its share of the sessions.
+"""nginx and PHP-FPM on a web server.
 
 The templates say why for each setting. Paths that differ between Debian releases go by the
 server's PHP version.
@@ -12,8 +12,8 @@ from stillup.parts.template import render, text
 SITE = "/srv/site"
 NGINX = "/etc/nginx/nginx.conf"
 NGINX_SITE = "/etc/nginx/conf.d/site.conf"
-MEMCACHED = "/etc/memcached.conf"
 OPCACHE = "/usr/lib/stillup/opcache.php"
+SESSIONS = "/usr/lib/stillup/sessions.php"
 PING = f"http://127.0.0.1:{ports.PING}/ping"
 
 
@@ -22,7 +22,6 @@ def wanted(farm: Farm, server: Server, secrets: Secrets, facts: Facts) -> Bundle
     fragments = (
         _nginx(farm, server),
         _php(farm, server, secrets, facts.php),
-        _memcached(farm, server),
     )
     return Bundle(
         farm.name,
@@ -68,20 +67,20 @@ def _php(farm: Farm, server: Server, secrets: Secrets, version: str) -> Bundle:
     folder = f"/etc/php/{version}/fpm"
     paths = {name: f"{folder}/{name}" for name in ("pool.d/site.conf", "pool.d/site-env.conf")}
     settings = f"{folder}/conf.d/90-stillup.ini"
-    webs = farm.having(Role.WEB)
     values = {
         "farm": farm,
         "server": server,
-        "webs": webs,
         "php": version,
         "workers": farm.web.php_workers,
         "memory_mb": max(1, farm.web.php_memory_bytes >> 20),
         "upload_mb": max(1, farm.web.upload_bytes >> 20),
         "database": farm.having(Role.DATABASE)[0],
         "password": secrets.database_password,
-        "ports": ports,
+        "sessions": SESSIONS,
     }
-    watched = (*paths.values(), settings)
+    # Not opcache.php: it is loaded anew whenever it is asked. sessions.php is, as the cache of
+    # compiled pages does not look at files again.
+    watched = (*paths.values(), settings, SESSIONS)
     return Bundle(
         farm.name,
         server.name,
@@ -96,21 +95,12 @@ def _php(farm: Farm, server: Server, secrets: Secrets, version: str) -> Bundle:
             ),
             File(settings, render("web/php.ini.j2", values)),
             File(OPCACHE, text("web/opcache.php")),
+            File(SESSIONS, text("web/sessions.php")),
             File("/etc/logrotate.d/stillup-php", render("web/logrotate.j2", values)),
         ),
         absent=(Absent(f"{folder}/pool.d/www.conf"),),
         checks=(Check("PHP-FPM", (f"/usr/sbin/php-fpm{version}", "-t"), watched),),
         units=(Unit(f"php{version}-fpm.service", reload_on=watched),),
-    )
-
-
-def _memcached(farm: Farm, server: Server) -> Bundle:
-    values = {"farm": farm, "server": server, "ports": ports}
-    return Bundle(
-        farm.name,
-        server.name,
-        files=(File(MEMCACHED, render("web/memcached.conf.j2", values)),),
-        units=(Unit("memcached.service", restart_on=(MEMCACHED,)),),
     )
 
 
