@@ -80,7 +80,11 @@ def run(arguments: Namespace) -> int:
             stop=stop,
         )
 
-    outcome = asyncio.run(applying())
+    try:
+        outcome = asyncio.run(applying())
+    except asyncio.CancelledError:
+        # The second signal; what is under way on a server is finished there without us.
+        raise KeyboardInterrupt from None
     print(_as_json(outcome) if arguments.json else _as_text(outcome))
     return EXIT_DONE
 

@@ -57,7 +57,7 @@ class Progress:
             self.say(f"changed before: {', '.join(event.done)}")
         if event.left:
             self.say(f"not changed, or not to the end: {', '.join(event.left)}")
-        self.say("`stillup apply` carries on when the cause is mended")
+        self.say("`stillup apply` carries on from here")
 
     def say(self, text: str) -> None:
         """Tell a sentence."""

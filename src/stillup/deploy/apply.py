@@ -156,7 +156,7 @@ async def _run(plan: Plan, work: Work, stop: Stop, report: Report) -> None:
     for position, step in enumerate(plan.steps):
         try:
             if stop.asked and not work.is_holding_anything:
-                raise ChangeRefused("stopped as asked; `stillup apply` carries on")
+                raise ChangeRefused("stopped as asked, with nothing left half done")
             began = time.monotonic()
             report(Began(step))
             await work.do(step)
