@@ -14,10 +14,10 @@ from stillup.cli.arguments import Subparsers
 from stillup.cli.context import load_farm, load_secrets
 from stillup.cli.secrets_file import secrets_path
 from stillup.errors import EXIT_DONE, InputRefused
-from stillup.model import values
+from stillup.model import addresses, values
 from stillup.model.problems import printable
 from stillup.model.reference import SCHEMA_NAME, json_schema
-from stillup.model.values import ValueRefused, sound
+from stillup.model.refused import ValueRefused, sound
 
 _SITE = "site"
 _PAGES = ("index.php", "health.php")
@@ -68,7 +68,7 @@ def _name(given: str | None, path: Path) -> str:
 
 
 def _refused_as_argument(option: str, text: str) -> str:
-    parse = values.label if option == "--name" else values.host
+    parse = values.label if option == "--name" else addresses.host
     try:
         return parse(text)
     except ValueRefused as error:

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from stillup.model.document import Document
 from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_key, shown_path
+from stillup.model.refused import ValueRefused
 from stillup.model.schema import TABLES, FarmFile, Section
-from stillup.model.values import ValueRefused
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -36,6 +36,9 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+MOST_DEPTH = 16
+"""No farm file needs more; deeper ones are refused before ``tomllib`` reads them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doubled:
@@ -68,10 +71,12 @@ class Lines:
 
 
 def lines_of(text: str) -> Lines:
-    """Return the lines of a TOML text; never raises, whatever the text."""
+    """Return the lines of a TOML text, as far as it is not too deep; never raises."""
     walk = _Walk()
     for kind, word, line in _tokens(text):
         walk.step(kind, word, line)
+        if walk.depth > MOST_DEPTH:
+            break  # The text is refused, and ever longer paths would cost square time.
     return Lines(
         starts=walk.starts,
         doubled=tuple(walk.doubled),
@@ -195,9 +200,7 @@ class _Walk:
     def _open(self, word: str, line: int) -> None:
         array = word == "["
         self._deepen(len(self.containers) + 1, line)
-        # Deeper is refused anyway; ever longer paths would cost square time.
-        path = self._here() if len(self.containers) < MOST_DEPTH else self.containers[-1].path
-        self.containers.append(_Container(path, line, 0 if array else None))
+        self.containers.append(_Container(self._here(), line, 0 if array else None))
         self._key = []
         self._expect = _Expect.VALUE if array else _Expect.KEY
 
@@ -218,9 +221,7 @@ class _Walk:
         if not self._key:
             self._key_line = line
         self._deepen(len(self._key) + 1, line)
-        # Parts beyond any sensible depth are refused anyway and would cost square time.
-        if len(self._key) < MOST_DEPTH:
-            self._key.append(_key_part(word))
+        self._key.append(_key_part(word))
 
     def _define(self, path: Path, line: int) -> None:
         for end in range(1, len(path) + 1):
@@ -247,10 +248,6 @@ class _Walk:
     def _deepen(self, depth: int, line: int) -> None:
         if depth > self.depth:
             self.depth, self.depth_line = depth, line
-
-
-MOST_DEPTH = 16
-"""No farm file needs more; deeper ones are refused before ``tomllib`` reads them."""
 
 
 def _key_part(word: str) -> str:

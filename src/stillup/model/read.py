@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from stillup.model import values
+from stillup.model import addresses, values
 from stillup.model.document import Document, read_document
 from stillup.model.explain import explained
 from stillup.model.farm import (
@@ -81,9 +81,9 @@ def _shape(document: Document) -> FarmFile | list[Problem]:
 def _farm(file: FarmFile) -> Farm:
     return Farm(
         name=file.farm.name,
-        lan=values.network(file.network.lan),
+        lan=addresses.network(file.network.lan),
         vip=Vip(
-            addresses=tuple(values.address(text) for text in file.vip.addresses),
+            addresses=tuple(addresses.address(text) for text in file.vip.addresses),
             lease_s=LEASE(file.vip.lease),
             preferred=file.vip.preferred,
         ),
@@ -107,7 +107,7 @@ def _farm(file: FarmFile) -> Farm:
         servers=tuple(
             Server(
                 name,
-                values.address(server.address),
+                addresses.address(server.address),
                 frozenset(values.role(role) for role in server.roles),
             )
             for name, server in file.servers.items()

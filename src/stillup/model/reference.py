@@ -24,7 +24,7 @@ tells everything that is wrong with it, by line. It is [TOML](https://toml.io), 
 A key that is not listed here is an error, as it is most likely one of these mistyped.
 
 - A duration is a number with `ms`, `s` or `min`: `"500ms"`, `"1.5s"`, `"2min"`.
-- A size is a whole number with `KB`, `MB` or `GB`; a KB is 1024 bytes: `"128MB"`.
+- A size is a whole number with `MB` or `GB`, an MB being 1024 * 1024 bytes: `"128MB"`.
 - A path is relative to the farm file; `~` is your home.
 - Secrets are not in here. They are made on first use, in `farm.secrets.toml` beside it, which only
   its owner may read and git is told to ignore.

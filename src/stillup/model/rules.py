@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from stillup.model import schema, values
+from stillup.model import addresses, schema, values
 from stillup.model.document import Document
 from stillup.model.farm import Role
 from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_path
-from stillup.model.values import sound
+from stillup.model.refused import sound
 
 
 def broken_rules(document: Document) -> Iterator[Problem]:
@@ -75,7 +75,7 @@ class _View:
         )
 
     def lan(self) -> IPv4Network | None:
-        return sound(values.network, self.at("network", "lan"))
+        return sound(addresses.network, self.at("network", "lan"))
 
     def vips(self) -> list[tuple[Path, IPv4Address]]:
         return _addresses(self.items("vip", "addresses"))
@@ -88,7 +88,7 @@ class _View:
 
 
 def _addresses(given: list[tuple[Path, object]]) -> list[tuple[Path, IPv4Address]]:
-    read = [(path, sound(values.address, item)) for path, item in given]
+    read = [(path, sound(addresses.address, item)) for path, item in given]
     return [(path, address) for path, address in read if address is not None]
 
 

@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from stillup.model import values
+from stillup.model import addresses, values
 from stillup.model.farm import Balance, Role
-from stillup.model.values import DurationBetween, SizeBetween
+from stillup.model.quantities import DurationBetween, SizeBetween
 
 LEASE = DurationBetween("150ms", "10s")
 QUEUE = DurationBetween("100ms", "5min")
@@ -34,13 +34,13 @@ def _checked(parse: Callable[[str], object]) -> AfterValidator:
 
 
 _DURATION = Field(json_schema_extra={"pattern": r"^\d+(\.\d+)? ?(ms|s|min)$"})
-_SIZE = Field(json_schema_extra={"pattern": r"^\d+ ?(KB|MB|GB)$"})
+_SIZE = Field(json_schema_extra={"pattern": r"^\d+ ?(MB|GB)$"})
 _LABEL = Field(json_schema_extra={"pattern": r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"})
 _IPV4 = Field(json_schema_extra={"format": "ipv4"})
 
 Label = Annotated[str, _checked(values.label), _LABEL]
-Address = Annotated[str, _checked(values.address), _IPV4]
-Host = Annotated[str, _checked(values.host)]
+Address = Annotated[str, _checked(addresses.address), _IPV4]
+Host = Annotated[str, _checked(addresses.host)]
 LocalPath = Annotated[str, _checked(values.local_path)]
 RoleWord = Annotated[
     str, _checked(values.role), Field(json_schema_extra={"enum": [str(role) for role in Role]})
@@ -68,7 +68,7 @@ class FarmSection(Section):
 class NetworkSection(Section):
     """The networks the servers share."""
 
-    lan: Annotated[str, _checked(values.network)] = Field(
+    lan: Annotated[str, _checked(addresses.network)] = Field(
         description="The servers' IPv4 network. It carries the users, the votes and the site.",
         examples=["10.0.0.0/24"],
     )
