@@ -35,12 +35,13 @@ def footprint() -> dict[str, list[str]]:
     told["mounts"] = [
         line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "stillup" in line
     ]
-    told["listening"] = sorted(
-        line.split()[1]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[3] == "0A"
-    )
     return told
+
+
+def answers(address: str) -> bool:
+    """Say whether anybody listens at an address like http://127.0.0.1:8080/."""
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", int(address.split(":")[2].strip("/")))) == 0
 
 
 def is_gone(running: RunningLab) -> bool:
@@ -52,13 +53,13 @@ def is_gone(running: RunningLab) -> bool:
 def test_a_lab_changes_nothing_of_the_host_and_leaves_nothing_behind(small: RunningLab) -> None:
     before = footprint()
     small.lab.up()
-    during = footprint()
+    during, forwards = footprint(), small.lab.forwards()
     assert small.reaches("10.0.0.2")
+    assert [answers(address) for address in forwards] == [True, True]
     small.lab.down()
-    after = footprint()
-    assert {**during, "listening": before["listening"]} == before
-    assert len(during["listening"]) == len(before["listening"]) + 2
-    assert after == before
+    assert during == before
+    assert footprint() == before
+    assert [answers(address) for address in forwards] == [False, False]
     assert is_gone(small)
 
 
@@ -217,8 +218,7 @@ def test_the_forwarder_leads_to_whoever_has_the_virtual_ip(small: RunningLab) ->
             assert answer.read() == f"{name}\n".encode()
         small.stillup("lab", "power", "off", name)
     small.lab.down()
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(address.split(":")[2].strip("/"))))
+    assert not answers(address)
 
 
 def test_a_server_that_left_the_farm_file_is_removed(small: RunningLab) -> None:
@@ -262,3 +262,32 @@ def test_the_ssh_host_keys_are_strict(small: RunningLab) -> None:
     refused = small.stillup("lab", "shell", "one", "true", check=False)
     assert refused.returncode != 0
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in refused.stderr
+
+
+def test_ctrl_c_ends_a_wait_at_once(small: RunningLab) -> None:
+    small.lab.up(["one"])
+    small.shell("one", "systemctl mask ssh.service ssh.socket; sync")
+    small.lab.power("one", on=False)
+    waiting = subprocess.Popen(
+        small.command("lab", "up", "one"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 30
+    while machine.init(small.lab.home, "one") is None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert waiting.poll() is None
+    began = time.monotonic()
+    waiting.send_signal(signal.SIGINT)
+    _, told = waiting.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    assert waiting.returncode == 130
+    assert told == "stillup: stopped\n"
+
+
+def test_a_machine_that_dies_while_booting_is_said_with_its_last_words(small: RunningLab) -> None:
+    small.lab.up(["one"])
+    small.shell("one", "ln -sf /bin/false /usr/lib/systemd/systemd; sync")
+    small.lab.power("one", on=False)
+    refused = small.stillup("lab", "power", "on", "one", check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("stillup: one did not boot: ")
+    assert refused.stderr.count("\n") == 1

@@ -1,12 +1,14 @@
 """The lab as a whole: up, down, power, cuts. Every operation may be interrupted and repeated."""
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+from threading import Event
 
 from stillup.errors import InputRefused, LabFailed
 from stillup.lab import cgroup, disk, forwarding, inotify, machine, network, preflight
@@ -61,15 +63,15 @@ class Lab:
         """
         chosen = self._chosen(servers)
         LABS.mkdir(mode=0o700, parents=True, exist_ok=True)
-        preflight.check(LABS)
+        off = [server for server in chosen if not machine.is_on(self.home, server.name)]
+        preflight.check(LABS, len(off))
         inotify.ensure(self._report)
         tree = image(self._report)
         with locked(self.home, "up", self._report):
             self._prepare()
             self._remove_strangers()
             network.ensure(self.home, network.Lan(self.farm.lan, client_address(self.farm)))
-            with ThreadPoolExecutor(max(len(chosen), 1)) as pool:
-                list(pool.map(lambda server: self._boot(server, tree), chosen))
+            self._boot_all(chosen, tree)
             self._write_known_hosts()
             forwarding.ensure(self.home, str(self.farm.vip.addresses[0]))
 
@@ -82,7 +84,7 @@ class Lab:
                 machine.power_off(self.home, name)
                 return
             machine.power_on(self.home, name)
-            machine.wait_ready(self.home, name, server.address, _BOOT_S)
+            machine.wait_ready(self.home, name, server.address, _BOOT_S, Event())
 
     def cut(
         self, name: str, *, silent: bool = False, others: Iterable[str] = (), one_way: bool = False
@@ -171,7 +173,19 @@ class Lab:
                 self._report(f"{name} is not in the farm file any more: removed")
                 machine.remove(self.home, name)
 
-    def _boot(self, server: Server, tree: Path) -> None:
+    def _boot_all(self, servers: tuple[Server, ...], tree: Path) -> None:
+        """Boot them all at once; the first that fails, or Ctrl-C, ends the wait for the others."""
+        stop = Event()
+        with ThreadPoolExecutor(max(len(servers), 1)) as pool:
+            boots = [pool.submit(self._boot, server, tree, stop) for server in servers]
+            try:
+                for boot in as_completed(boots):
+                    boot.result()
+            except BaseException:
+                stop.set()
+                raise
+
+    def _boot(self, server: Server, tree: Path, stop: Event) -> None:
         wanted = disk.Disk(
             server.name,
             IPv4Interface((server.address, self.farm.lan.prefixlen)),
@@ -186,7 +200,8 @@ class Lab:
             machine.power_off(self.home, server.name)
             disk.ensure(self.home, wanted)
         machine.power_on(self.home, server.name)
-        machine.wait_ready(self.home, server.name, server.address, _BOOT_S)
+        if not machine.wait_ready(self.home, server.name, server.address, _BOOT_S, stop):
+            return
         self._report(f"{server.name} is up at {server.address}")
 
     def _is_plugged(self, name: str) -> bool:
@@ -243,13 +258,20 @@ def down(home: Home, report: Report = _silent) -> None:
             # Renamed first: a removal that is interrupted leaves no half lab.
             gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=home.path.parent))
             home.path.rename(gone / "lab")
-            shutil.rmtree(gone)
+            _remove(gone)
 
 
 def clear_leftovers() -> None:
     """Finish the removals that were interrupted."""
     for leftover in LABS.glob(".gone-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove(leftover)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that another command may be removing too: what is gone is gone."""
+    while folder.exists():
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def list_labs() -> tuple[Home, ...]:

@@ -7,6 +7,7 @@ import sys
 import time
 from ipaddress import IPv4Address
 from pathlib import Path
+from threading import Event
 
 from stillup.errors import LabFailed
 from stillup.lab import cgroup, network
@@ -70,8 +71,11 @@ def init(home: Home, server: str) -> int | None:
     return None
 
 
-def wait_ready(home: Home, server: str, address: IPv4Address, within_s: float) -> None:
+def wait_ready(home: Home, server: str, address: IPv4Address, within_s: float, stop: Event) -> bool:
     """Wait until a machine's sshd answers at its own address.
+
+    Returns:
+        False if ``stop`` was set first.
 
     It is asked from inside the machine's network namespace, so that a link that is cut on
     purpose is no obstacle, and no failed address resolution has to time out.
@@ -83,10 +87,11 @@ def wait_ready(home: Home, server: str, address: IPv4Address, within_s: float) -
     while time.monotonic() < deadline:
         process = init(home, server)
         if process is not None and _answers(process, address):
-            return
+            return True
         if not is_on(home, server):
             raise LabFailed(f"{server} did not boot: {console_tail(home, server)}")
-        time.sleep(_RETRY_S)
+        if stop.wait(_RETRY_S):
+            return False
     raise LabFailed(
         f"{server} was not ready within {within_s:.0f} s: {console_tail(home, server)};"
         f" the whole of it is in {home.machine(server) / 'console.log'}"

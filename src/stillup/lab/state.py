@@ -80,7 +80,12 @@ def home_of(farm_name: str | None, farm_path: Path, labs: Path = LABS) -> Home:
 
     A lab is found by its file's path alone, so that ``lab down`` works when the farm has got
     another name or its file can no longer be read.
+
+    Raises:
+        LabFailed: If this user may not look.
     """
+    if labs.is_dir() and not os.access(labs, os.R_OK | os.X_OK):
+        raise LabFailed("the lab's machines belong to root: run it with sudo")
     found = sorted(labs.glob(f"*-{path_hash(farm_path)}"))
     if found:
         return Home(found[0])
