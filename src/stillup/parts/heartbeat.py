@@ -31,7 +31,7 @@ def wanted(
             *(File(f"{CODE}/{path}", text) for path, text in sorted(code.items())),
             File(SETTINGS, settings(farm, server, facts), mode=0o640),
             File(KEY, secrets.heartbeat_key + "\n", mode=0o600, secret=True),
-            File(UNIT, unit()),
+            File(UNIT, unit(candidate=Role.BALANCER in server.roles)),
         ),
         checks=(Check("heartbeat", (*run, "check"), (SETTINGS, KEY, f"{CODE}/")),),
         units=(Unit("stillup-heartbeat.service", restart_on=(SETTINGS, KEY, f"{CODE}/", UNIT)),),
@@ -66,6 +66,7 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
     return json.dumps(values, indent=2) + "\n"
 
 
-def unit() -> str:
-    """Return the unit's text; it stands beside the daemon's code."""
-    return (resources.files("stillup.heartbeat") / "stillup-heartbeat.service").read_text("utf-8")
+def unit(*, candidate: bool) -> str:
+    """Return the unit's text, which stands beside the daemon's code; a voter has no rights."""
+    name = "stillup-heartbeat.service" if candidate else "stillup-heartbeat-voter.service"
+    return (resources.files("stillup.heartbeat") / name).read_text("utf-8")
