@@ -46,11 +46,14 @@ class Seen:
         return [sighting for sighting in self.wire if sighting.hardware == hardware]
 
 
-def watched(running: RunningLab, folder: Path, fault: Callable[[Seen], None]) -> Seen:
-    """Ask and watch while ``fault`` happens, and return what was seen.
+def watched(
+    running: RunningLab, folder: Path, bound_s: float, fault: Callable[[Seen], None]
+) -> Seen:
+    """Ask and watch while ``fault`` happens; return what was seen of an outage within the bound.
 
-    A client that was late has measured this machine and not the farm: the fault is then done
-    again, thrice at most. That two answer for the address is never excused.
+    A client that is late makes an outage look longer, never shorter: so an outage within the
+    bound counts in any case, one beyond it counts if the client was in time, and otherwise the
+    fault is done again, thrice at most. That two answer for the address is never excused.
     """
     for attempt in range(ATTEMPTS):
         running.make_whole()
@@ -59,9 +62,10 @@ def watched(running: RunningLab, folder: Path, fault: Callable[[Seen], None]) ->
         figure(f"{title(folder)}: {words(seen.cost)}")
         assert seen.by(running, seen.holder), "the watcher did not hear the holder at all"
         assert overlaps(seen.wire, running.farm.vip.lease_s) == [], "two answered for the address"
-        if seen.cost.late_s < LATE_S:
-            return seen
-    pytest.fail(f"the client itself was over {LATE_S} s late in each of {ATTEMPTS} attempts")
+        if seen.cost.outage_s <= bound_s or seen.cost.late_s < LATE_S:
+            break
+    assert seen.cost.outage_s <= bound_s
+    return seen
 
 
 def _watched_once(running: RunningLab, output: Path, fault: Callable[[Seen], None]) -> Seen:
@@ -80,6 +84,7 @@ def _watched_once(running: RunningLab, output: Path, fault: Callable[[Seen], Non
 
 def title(folder: Path) -> str:
     """Return the name of the test that a temporary folder belongs to."""
+    # pytest cuts the name off after thirty characters.
     return folder.name.removeprefix("test_").rstrip("0123456789_").replace("_", " ")
 
 
@@ -106,8 +111,7 @@ def test_the_holder_loses_its_power(applied: RunningLab, tmp_path: Path) -> None
         applied.lab.power(seen.holder, on=False)
         go_on(3.0)
 
-    seen = watched(applied, tmp_path, fault)
-    assert seen.cost.outage_s <= applied.farm.vip.lease_s + BOUND_S
+    watched(applied, tmp_path, applied.farm.vip.lease_s + BOUND_S, fault)
 
 
 def test_haproxy_dies_on_the_holder(applied: RunningLab, tmp_path: Path) -> None:
@@ -115,8 +119,7 @@ def test_haproxy_dies_on_the_holder(applied: RunningLab, tmp_path: Path) -> None
         kill(applied, seen.holder, "haproxy.service", "KILL")
         go_on(3.0)
 
-    seen = watched(applied, tmp_path, fault)
-    assert seen.cost.outage_s <= BOUND_S
+    seen = watched(applied, tmp_path, BOUND_S, fault)
     assert len(seen.cost.balancers) == 2, "the address did not move"
 
 
@@ -125,29 +128,30 @@ def test_the_daemon_is_killed_on_the_holder(applied: RunningLab, tmp_path: Path)
         kill(applied, seen.holder, "stillup-heartbeat.service", "KILL")
         go_on(4.0)
 
-    seen = watched(applied, tmp_path, fault)
-    assert seen.cost.outage_s <= applied.farm.vip.lease_s + BOUND_S
+    watched(applied, tmp_path, applied.farm.vip.lease_s + BOUND_S, fault)
 
 
 def test_the_daemon_is_killed_for_good(applied: RunningLab, tmp_path: Path) -> None:
     """As above, and nothing starts it again: the address stays on a server that is silent."""
-    killed_s = 0.0
+    once = "/run/systemd/system/stillup-heartbeat.service.d/once.conf"
+    lease_s, killed_s = applied.farm.vip.lease_s, 0.0
 
     def fault(seen: Seen) -> None:
         nonlocal killed_s
-        applied.shell(seen.holder, "systemctl mask --runtime stillup-heartbeat.service")
+        applied.shell(
+            seen.holder,
+            f"mkdir -p {Path(once).parent}; printf '[Service]\nRestart=no\n' >{once};"
+            " systemctl daemon-reload; systemctl kill --signal=KILL stillup-heartbeat.service",
+        )
         killed_s = time.monotonic()
-        kill(applied, seen.holder, "stillup-heartbeat.service", "KILL")
         go_on(4.0)
 
-    seen = watched(applied, tmp_path, fault)
-    applied.shell(seen.holder, "systemctl unmask --runtime stillup-heartbeat.service")
-    applied.shell(seen.holder, "systemctl start stillup-heartbeat.service")
-    lease_s = applied.farm.vip.lease_s
-    assert seen.cost.outage_s <= lease_s + BOUND_S
+    seen = watched(applied, tmp_path, lease_s + BOUND_S, fault)
+    applied.shell(
+        seen.holder, f"rm {once}; systemctl daemon-reload; systemctl start stillup-heartbeat"
+    )
     spoken = [one.at_s for one in seen.by(applied, seen.holder)]
-    # The kill itself takes as long as entering the machine does.
-    assert max(spoken) < killed_s + lease_s + 1.0
+    assert max(spoken) < killed_s + lease_s + BOUND_S
 
 
 def test_the_daemon_stands_still_for_ten_seconds(applied: RunningLab, tmp_path: Path) -> None:
@@ -157,8 +161,7 @@ def test_the_daemon_stands_still_for_ten_seconds(applied: RunningLab, tmp_path: 
         kill(applied, seen.holder, "stillup-heartbeat.service", "CONT")
         go_on(3.0)
 
-    seen = watched(applied, tmp_path, fault)
-    assert seen.cost.outage_s <= applied.farm.vip.lease_s + BOUND_S
+    watched(applied, tmp_path, applied.farm.vip.lease_s + BOUND_S, fault)
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["carrier lost", "silently"])
@@ -177,8 +180,7 @@ def test_the_holder_is_cut_off_the_lan(
         applied.lab.heal()
         go_on(4.0)
 
-    seen = watched(applied, tmp_path, fault)
-    assert seen.cost.outage_s <= lease_s + BOUND_S
+    seen = watched(applied, tmp_path, lease_s + BOUND_S, fault)
     assert seen.cost.outage_from_s < healed_s, "the outage came when the link was healed"
     spoken = [one.at_s for one in seen.by(applied, seen.holder)]
     assert not [at_s for at_s in spoken if cut_s + lease_s + BOUND_S < at_s < healed_s]
