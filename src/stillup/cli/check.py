@@ -1,15 +1,7 @@
 """``stillup check``: every problem of the farm file, and every single point of failure.
 
-The farm file, the secrets beside it (when they are there), and the files and folders on this
-machine that it names. As JSON::
-
-    {"sound": bool, "farm": name or null,
-     "problems": [{"file", "line", "path", "text", "code"}],
-     "weaknesses": [{"code", "servers": [name], "text", "remedy"}],
-     "votes": {"voters", "majority", "balancers", "text"} or null,
-     "notes": [{"path", "text", "code"}]}
-
-The exit code is 0 for a sound farm, weak or not, and 2 for one with problems.
+Of the farm file, of the secrets beside it (when they are there), and of the files and folders
+on this machine that it names.
 """
 
 import json
@@ -26,10 +18,27 @@ from stillup.cli.local_files import Finding, findings
 from stillup.cli.secrets_file import given_secrets, secrets_path
 from stillup.errors import EXIT_DONE, EXIT_INPUT
 from stillup.model.farm import Farm, Role
-from stillup.model.problems import Problem, listing, shown_path
+from stillup.model.problems import Problem, joined, listing, shown_path
 from stillup.model.read import FarmText
 from stillup.model.secrets import GivenSecrets
 from stillup.model.weakness import Weakness, single_points_of_failure, votes
+
+_JSON = """\
+as JSON:
+  {"sound": true when there are no problems,
+   "farm": its name, or null when the farm file itself has problems,
+   "problems": [{"file", "line", "path", "text", "code"}],
+   "weaknesses": [{"code", "servers": [names], "text", "remedy"}],
+   "votes": {"voters", "majority", "balancers", "text"}, or null,
+   "notes": [{"path", "text", "code"}]}
+The codes stay as they are from version to version; the texts may not.
+exit codes: 0 sound, weak or not; 2 problems, or no farm file"""
+
+_COUNTED = {
+    Role.BALANCER: ("balancer", "balancers"),
+    Role.WEB: ("web server", "web servers"),
+    Role.DATABASE: ("database server", "database servers"),
+}
 
 
 def add(subparsers: Subparsers) -> None:
@@ -39,6 +48,7 @@ def add(subparsers: Subparsers) -> None:
         help="every problem and every single point of failure",
         description="Tells every problem of the farm file, of the secrets beside it and of the\n"
         "files it names, and what stops when which server dies. Nothing is written.",
+        epilog=_JSON,
     )
 
 
@@ -117,8 +127,9 @@ def _as_text(checked: _Checked) -> str:
 
 
 def _summary(farm: Farm) -> str:
-    counts = ", ".join(f"{len(farm.having(role))} {role}" for role in Role)
-    return f"{farm.name}: no problems; {len(farm.servers)} servers ({counts})"
+    counts = [(len(farm.having(role)), words) for role, words in _COUNTED.items()]
+    told = joined([f"{count} {one if count == 1 else more}" for count, (one, more) in counts])
+    return f"{farm.name}: no problems; {told} on {len(farm.servers)} servers"
 
 
 def _told(weakness: Weakness) -> list[str]:

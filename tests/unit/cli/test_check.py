@@ -32,7 +32,7 @@ def test_a_sound_farm_is_told_with_its_weaknesses(
     assert run(["check"]) == 0
     assert capsys.readouterr() == (
         """\
-shop: no problems; 6 servers (2 balancer, 3 web, 1 database)
+shop: no problems; 2 balancers, 3 web servers and 1 database server on 6 servers
   single points of failure: 1
     when db1 dies every page that needs the database fails until it is back, and what its disk loses is lost [one-database]
       way out: keep backups; this version runs one database server, a later one several
@@ -188,3 +188,8 @@ def test_a_name_that_no_file_can_have_is_told(capsys: pytest.CaptureFixture[str]
     assert "File name too long" in capsys.readouterr().err
     assert run(["check", "-f", "a\x00b"]) == 2
     assert "a\\x00b cannot be read: embedded null byte" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["farm.toml", "annotated.toml"])
+def test_the_examples_pass_with_all_that_they_name(name: str) -> None:
+    assert run(["check", "-f", str(EXAMPLE.with_name(name))]) == 0
