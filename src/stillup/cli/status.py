@@ -36,7 +36,8 @@ def add(subparsers: Subparsers) -> None:
         "Changes nothing.",
         epilog="exit codes: 0 serving, 1 at risk or down, 2 the farm file or the arguments are wrong",
     )
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
         "--watch",
         nargs="?",
         type=_seconds,
@@ -44,7 +45,7 @@ def add(subparsers: Subparsers) -> None:
         metavar="SECONDS",
         help=f"look again every so many seconds [{_EVERY_S:g}], until Ctrl-C",
     )
-    parser.add_argument(
+    how.add_argument(
         "--wait",
         type=_seconds,
         metavar="SECONDS",

@@ -11,7 +11,6 @@ from types import TracebackType
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -159,7 +158,7 @@ def _asked(asked: Asked) -> str:
 
 
 def _redundancy(kinds: tuple[Redundancy, ...]) -> Text:
-    line = Text("may die now: ")
+    line = Text("can lose now: ")
     for number, kind in enumerate(kinds):
         if number:
             line.append(", ")
@@ -180,6 +179,8 @@ def _spare_style(kind: Redundancy) -> str:
 def _problems(problems: tuple[Finding, ...]) -> Iterator[RenderableType]:
     for finding in problems:
         style = _SEVERITY_STYLES[finding.severity]
+        told = Table.grid(padding=(0, 2, 0, 0))
+        told.add_row(Text(f"{finding.severity.value:>4}", f"bold {style}"), Text(finding.text))
+        told.add_row("", Text(f"-> {finding.way_out}", style="dim"))
         yield Text("")
-        yield Text.assemble((f"{finding.severity.value:>4}", f"bold {style}"), "  ", finding.text)
-        yield Padding(Text(f"-> {finding.way_out}", style="dim"), (0, 0, 0, 6))
+        yield told

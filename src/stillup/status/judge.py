@@ -16,6 +16,7 @@ many of each kind may die, and ``stillup check`` what stops then.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from stillup.errors import ServerUnreachable
 from stillup.model.farm import Farm, Role
 from stillup.status import picture, rules_address, rules_server, rules_web
 from stillup.status.observed import Observed
@@ -66,6 +67,7 @@ def _problems(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> tupl
     reached = picture.reached(observed)
     found = (
         *whole,
+        *rules_server.unreached(observed),
         *(rules_web.findings(farm, observed) if reached else ()),
         *(rules_address.findings(farm, observed) if reached else ()),
         *rules_server.findings(farm, observed, wanted),
@@ -118,8 +120,22 @@ def _why(farm: Farm, level: Level, problems: tuple[Finding, ...]) -> str:
     severity = {Level.DOWN: Severity.DOWN, Level.AT_RISK: Severity.RISK}.get(level)
     if severity is None:
         return _all_well(farm)
-    first, *more = [finding.text for finding in problems if finding.severity is severity]
-    return first if not more else f"{first}; and {len(more)} more"
+    worst = [finding for finding in problems if finding.severity is severity]
+    silent = [f.server for f in worst if f.code == ServerUnreachable.code and f.server is not None]
+    if worst[0].server in silent:
+        # One sentence for all of them, whatever the network said of each.
+        first, told = f"{_listed(silent)} {_do(silent)} not answer", len(silent)
+    else:
+        first, told = worst[0].text, 1
+    return first if told == len(worst) else f"{first}; and {len(worst) - told} more"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _do(names: list[str]) -> str:
+    return "does" if len(names) == 1 else "do"
 
 
 def _all_well(farm: Farm) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from stillup.model.farm import Farm, Role, Server
 from stillup.status.observed import Backend, Observed, Reached
 
-HEARD_WITHIN_LEASES = 8
+HEARD_WITHIN_LEASES = 4
 """A voter not heard for so many leases does not vote: five renewals fit into one lease."""
 
 

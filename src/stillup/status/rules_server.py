@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from statistics import median
 
-from stillup.model.farm import Farm, Server
+from stillup.model.farm import Farm
 from stillup.status import picture
 from stillup.status.observed import Observed, Reached, Unreached
 from stillup.status.verdict import Finding, Severity
@@ -18,7 +18,7 @@ WELL_STATES = frozenset({"active", "activating", "reloading"})
 
 
 def findings(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield every problem of single servers, in the farm's order.
+    """Yield every problem of single servers that answered, in the farm's order.
 
     Args:
         farm: The farm.
@@ -30,7 +30,6 @@ def findings(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> Itera
     for server in farm.servers:
         seen = observed.reached(server.name)
         if seen is None:
-            yield from _unreached(server, observed)
             continue
         yield from _applied(seen, wanted.get(seen.name))
         yield from _units(seen)
@@ -39,16 +38,17 @@ def findings(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> Itera
         yield from _clock(seen, apart[seen.name])
 
 
-def _unreached(server: Server, observed: Observed) -> Iterator[Finding]:
+def unreached(observed: Observed) -> Iterator[Finding]:
+    """Yield every server that could not be asked: often the cause of all the rest."""
     for seen in observed.servers:
-        if isinstance(seen, Unreached) and seen.name == server.name:
-            named = seen.reason.startswith(server.name)
+        if isinstance(seen, Unreached):
+            named = seen.reason.startswith(seen.name)
             yield Finding(
                 seen.code,
                 Severity.RISK,
-                seen.reason if named else f"{server.name} cannot be asked: {seen.reason}",
-                _way_out(server.name, seen.code),
-                server.name,
+                seen.reason if named else f"{seen.name} cannot be asked: {seen.reason}",
+                _way_out(seen.name, seen.code),
+                seen.name,
             )
 
 

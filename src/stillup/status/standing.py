@@ -43,7 +43,8 @@ def redundancy(farm: Farm, observed: Observed) -> tuple[Redundancy, ...]:
         farm.having(Role.DATABASE),
     )
     fit = [s for s in balancers if picture.fit(observed.reached(s.name))]
-    up = picture.web_up(farm, observed) or ()
+    # HAProxy takes a second to see a death: what does not answer us is not counted upon.
+    up = [n for n in picture.web_up(farm, observed) or () if observed.reached(n) is not None]
     alive = [
         seen
         for seen in picture.seen_with(farm, observed, Role.DATABASE)
@@ -54,7 +55,7 @@ def redundancy(farm: Farm, observed: Observed) -> tuple[Redundancy, ...]:
         Redundancy("balancers", len(fit), len(balancers), 1),
         Redundancy("web servers", len(up), len(webs), 1),
         Redundancy("votes", len(voting), len(farm.servers), picture.majority(farm)),
-        Redundancy("database", len(alive), len(databases), 1),
+        Redundancy("databases", len(alive), len(databases), 1),
     )
 
 

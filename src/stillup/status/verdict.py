@@ -73,7 +73,7 @@ class Redundancy:
     """How many of one kind work, and how many of them may still die."""
 
     what: str
-    """``balancers``, ``web servers``, ``votes`` or ``database``."""
+    """``balancers``, ``web servers``, ``votes`` or ``databases``."""
     working: int
     total: int
     needed: int

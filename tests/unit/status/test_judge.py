@@ -43,12 +43,12 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
     "the standby balancer dead": (
         (silent("lb2"),),
         Level.AT_RISK,
-        ["risk balancer-no-spare lb1", "risk server-unreachable lb2"],
+        ["risk server-unreachable lb2", "risk balancer-no-spare lb1"],
     ),
     "the holder dead and the other took over": (
         (silent("lb1"), held_by("lb2")),
         Level.AT_RISK,
-        ["risk balancer-no-spare lb2", "risk server-unreachable lb1"],
+        ["risk server-unreachable lb1", "risk balancer-no-spare lb2"],
     ),
     "the holder dead a moment ago": (
         (silent("lb1"), held_by(None), answered(None)),
@@ -56,14 +56,14 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
         [
             "down vip-nobody",
             *["down request-failed"] * 4,
-            "risk balancer-no-spare lb2",
             "risk server-unreachable lb1",
+            "risk balancer-no-spare lb2",
         ],
     ),
     "the holder hidden from us alone": (
         (cut_from_us("lb1"), held_by("lb1")),
         Level.AT_RISK,
-        ["risk balancer-no-spare lb2", "risk server-unreachable lb1"],
+        ["risk server-unreachable lb1", "risk balancer-no-spare lb2"],
     ),
     "both balancers dead": (
         (silent("lb1", "lb2"), held_by(None), answered(None)),
@@ -71,9 +71,9 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
         [
             "down vip-nobody",
             *["down request-failed"] * 4,
-            "risk votes-short",
             "risk server-unreachable lb1",
             "risk server-unreachable lb2",
+            "risk votes-short",
         ],
     ),
     "one that does not let us in": (
@@ -91,21 +91,21 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
         (silent("web2", "web3"), web_seen("web2", DOWN), web_seen("web3", DOWN)),
         Level.AT_RISK,
         [
-            "risk web-no-spare web1",
-            "risk votes-short",
             "risk server-unreachable web2",
             "risk server-unreachable web3",
+            "risk web-no-spare web1",
+            "risk votes-short",
         ],
     ),
     "three voters dead, both balancers alive": (
         (silent("web2", "web3", "db1"), web_seen("web2", DOWN), web_seen("web3", DOWN)),
         Level.AT_RISK,
         [
-            "risk web-no-spare web1",
-            "risk votes-lost",
             "risk server-unreachable web2",
             "risk server-unreachable web3",
             "risk server-unreachable db1",
+            "risk web-no-spare web1",
+            "risk votes-lost",
         ],
     ),
     "three voters and the holder dead": (
@@ -114,11 +114,11 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
         [
             "down vip-nobody",
             "down votes-lost",
-            "risk balancer-no-spare lb2",
             "risk server-unreachable lb1",
             "risk server-unreachable web2",
             "risk server-unreachable web3",
             "risk server-unreachable db1",
+            "risk balancer-no-spare lb2",
         ],
     ),
     "a voter's daemon dead": (
@@ -315,6 +315,12 @@ def test_why_is_the_first_cause_and_how_many_more() -> None:
     )
 
 
+def test_why_names_every_server_that_does_not_answer() -> None:
+    assert judge(farm(), look(silent("lb2", "web1", "web2"))).why == (
+        "lb2, web1 and web2 do not answer; and 2 more"
+    )
+
+
 def test_why_a_whole_farm_serves() -> None:
     assert judge(farm(), look()).why == (
         "2 balancers, 3 web servers, 1 database server: all of them work"
@@ -358,14 +364,14 @@ def test_what_may_die_when_all_is_well() -> None:
         Redundancy("balancers", working=2, total=2, needed=1),
         Redundancy("web servers", working=3, total=3, needed=1),
         Redundancy("votes", working=6, total=6, needed=4),
-        Redundancy("database", working=1, total=1, needed=1),
+        Redundancy("databases", working=1, total=1, needed=1),
     )
 
 
 def test_what_may_die_after_two_servers_died() -> None:
     observed = look(silent("lb2", "web2"), web_seen("web2", DOWN))
     spare = {kind.what: kind.may_fail for kind in judge(farm(), observed).redundancy}
-    assert spare == {"balancers": 0, "web servers": 1, "votes": 0, "database": 0}
+    assert spare == {"balancers": 0, "web servers": 1, "votes": 0, "databases": 0}
 
 
 def test_the_holder_is_known_by_its_voters_when_it_does_not_answer_us() -> None:
