@@ -1,8 +1,9 @@
 """The certificate the balancers show: signed by the farm itself, or the user's own files.
 
-A self-signed certificate lasts 825 days, the most that Apple's systems accept even of one
-that a person has trusted by hand (support.apple.com/103769), and is made anew by the first
-command within its last 90 days, or when it lacks a host name of the site or the virtual IP.
+A self-signed certificate lasts 824 days, as Apple's systems accept at most 825 even of one that
+a person has trusted by hand (support.apple.com/103769), and both its ends count. It is made anew
+by the first command within its last 90 days, or when it lacks a host name of the site or the
+virtual IP.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from stillup.model.farm import Farm
 if TYPE_CHECKING:
     from cryptography import x509
 
-LASTS = timedelta(days=825)
+LASTS = timedelta(days=824)
 REMADE_WITHIN = timedelta(days=90)
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 _COMMON_NAME_CHARACTERS = 64

@@ -125,7 +125,7 @@ def test_a_key_that_everybody_can_open_is_told_and_one_for_a_group_is_not(
 def test_a_certificate_out_of_its_time_is_told_and_one_that_ends_soon_noted(
     farm: Farm, tmp_path: Path
 ) -> None:
-    ends = NOW - timedelta(days=1) + timedelta(days=825)
+    ends = NOW - timedelta(days=1) + timedelta(days=824)
     assert found(farm, tmp_path, ends - timedelta(days=29)) == [
         ("tls.certificate", "certificate-ends-soon", False)
     ]
