@@ -291,3 +291,30 @@ def test_a_machine_that_dies_while_booting_is_said_with_its_last_words(small: Ru
     assert refused.returncode == 1
     assert refused.stderr.startswith("stillup: one did not boot: ")
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("after_s", [0.15, 0.2, 0.25, 0.3, 0.4])
+def test_lab_down_killed_at_any_point_is_finished_by_the_next(
+    small: RunningLab, after_s: float
+) -> None:
+    before = footprint()
+    small.lab.up(["one"])
+    command = subprocess.Popen(small.command("lab", "down"), stderr=subprocess.PIPE)
+    time.sleep(after_s)
+    command.kill()
+    command.communicate()
+    small.stillup("lab", "down")
+    assert is_gone(small)
+    assert footprint() == before
+
+
+def test_after_a_reboot_of_the_host_the_machines_boot_from_their_disks(small: RunningLab) -> None:
+    small.lab.up()
+    small.shell("one", "echo kept >/root/note; sync")
+    # What a reboot leaves of a lab is its folder.
+    cgroup.kill(cgroup.group_of(small.lab.home.id))
+    told = small.stillup("lab", "shell", "one", "true", check=False)
+    assert told.stderr == "stillup: this farm's lab is not up; `stillup lab up` starts it\n"
+    small.stillup("lab", "up", "--no-apply")
+    assert small.shell("one", "cat /root/note") == "kept\n"
+    assert small.reaches("10.0.0.3")

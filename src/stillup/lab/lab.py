@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from stillup.lab.state import (
 from stillup.model.farm import Farm, Server
 
 _BOOT_S = 90.0
+_TRIAL_S = 60.0
 
 
 def _silent(_: str) -> None:
@@ -63,8 +65,7 @@ class Lab:
         """
         chosen = self._chosen(servers)
         LABS.mkdir(mode=0o700, parents=True, exist_ok=True)
-        off = [server for server in chosen if not machine.is_on(self.home, server.name)]
-        preflight.check(LABS, len(off))
+        preflight.check(LABS)
         inotify.ensure(self._report)
         tree = image(self._report)
         with locked(self.home, "up", self._report):
@@ -262,9 +263,18 @@ def down(home: Home, report: Report = _silent) -> None:
 
 
 def clear_leftovers() -> None:
-    """Finish the removals that were interrupted."""
-    for leftover in LABS.glob(".gone-*"):
+    """Finish the removals that were interrupted, and forget the trials of killed commands."""
+    trials = [path for path in LABS.glob(f"{preflight.TRIAL}*") if _is_old(path)]
+    for leftover in [*LABS.glob(".gone-*"), *trials]:
         _remove(leftover)
+
+
+def _is_old(path: Path) -> bool:
+    """Say whether a folder is too old to be another command's that runs just now."""
+    try:
+        return time.time() - path.stat().st_mtime > _TRIAL_S
+    except FileNotFoundError:
+        return False
 
 
 def _remove(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from stillup.errors import LabFailed
@@ -21,13 +22,11 @@ _TOOLS = {
     "ssh-keygen": "openssh-client",
     "ssh": "openssh-client",
 }
+TRIAL = ".trial-"
+"""How the folders begin in which an overlay is tried; one stays only of a killed command."""
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Six machines after an apply take about half of it.
 _DISK_BYTES = 600_000_000
-
-_WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
-# Measured: 7 on a machine with its engines running.
-_WATCHERS_EACH = 8
 
 # Tried in a network namespace that is thrown away, so that the kernel loads what it can.
 _NETWORK_TRIAL = (
@@ -36,8 +35,8 @@ _NETWORK_TRIAL = (
 )
 
 
-def check(labs: Path, machines: int) -> None:
-    """Return if a lab can be made here, and so many machines more be booted.
+def check(labs: Path) -> None:
+    """Return if a lab can be made here.
 
     Raises:
         LabFailed: With the first thing that is missing and what to do about it.
@@ -51,7 +50,6 @@ def check(labs: Path, machines: int) -> None:
         raise LabFailed(f"the lab needs more of this machine: apt install {' '.join(missing)}")
     _check_groups()
     _check_kernel(labs)
-    _check_watchers(machines)
     free = shutil.disk_usage(labs).free
     if free < _DISK_BYTES:
         raise LabFailed(
@@ -75,45 +73,16 @@ def _check_kernel(labs: Path) -> None:
     trial = _trial(["unshare", "--net", "sh", "-c", _NETWORK_TRIAL])
     if trial is not None:
         raise LabFailed(f"this kernel lacks what the lab's network needs: {trial}")
-    folder = labs / ".trial"
-    for name in ("lower", "upper", "work", "root"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    options = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
-    command = ["unshare", "--mount", "mount", "-t", "overlay", "overlay", "-o", options]
-    trial = _trial([*command, f"{folder}/root"])
-    shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=TRIAL, dir=labs, ignore_cleanup_errors=True) as folder:
+        for name in ("lower", "upper", "work", "root"):
+            (Path(folder) / name).mkdir()
+        options = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
+        command = ["unshare", "--mount", "mount", "-t", "overlay", "overlay", "-o", options]
+        trial = _trial([*command, f"{folder}/root"])
     if trial is not None:
         raise LabFailed(
             f"no overlay can be mounted below {labs} ({trial}): mount an ext4 or xfs disk there"
         )
-
-
-def _check_watchers(machines: int) -> None:
-    """Refuse more machines than the kernel's bound on root's inotify instances allows.
-
-    A systemd that gets none does not boot, and says so nowhere that one would look. The usual
-    bound is 128 for all of root's processes on this host.
-    """
-    most = int(_WATCHERS.read_text())
-    needed = machines * _WATCHERS_EACH
-    used = sum(map(_watchers, Path("/proc").glob("[0-9]*"))) if needed else 0
-    if used + needed > most:
-        raise LabFailed(
-            f"{machines} machines need {needed} inotify instances, and of {most} there are"
-            f" {max(most - used, 0)} left: sysctl -w fs.inotify.max_user_instances={used + needed}"
-        )
-
-
-def _watchers(process: Path) -> int:
-    found = 0
-    try:
-        if process.stat().st_uid != 0:
-            return 0
-        for descriptor in (process / "fd").iterdir():
-            found += descriptor.readlink().name == "anon_inode:inotify"
-    except OSError:  # it, or what it had open, is gone
-        return found
-    return found
 
 
 def _trial(command: list[str]) -> str | None:
