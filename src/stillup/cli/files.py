@@ -89,5 +89,6 @@ def _refuse_all_but_files(path: Path, status: os.stat_result) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> FileRefused:
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    # A NUL in a name is a ValueError, in words that differ between Pythons.
+    why = error.strerror if isinstance(error, OSError) else "no file can have this name"
     return FileRefused(path, f"cannot be read: {why}")
