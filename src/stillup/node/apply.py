@@ -31,7 +31,7 @@ from stillup.node.journal import Journal, UnitBefore, merged, remove_journal, wr
 from stillup.node.manifest import Manifest, write_manifest
 from stillup.node.observe import is_satisfied, observe
 from stillup.node.observed import Observed, SeenUnit
-from stillup.node.packages import install, remove_left_policy
+from stillup.node.packages import install, remember, remove_left_policy
 from stillup.node.recover import clean, make_own_folders, recover
 from stillup.node.said import first_lines, secret_words
 from stillup.node.sysctls import write_sysctl
@@ -123,6 +123,7 @@ def _with_packages(work: Work, names: list[str], *, overwrite: bool) -> Work:
         _refuse(again, overwrite=overwrite)
     except Exception:
         if known.journal is None:
+            remember(world, fresh)
             remove_journal(world)
         raise
     return again

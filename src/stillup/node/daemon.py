@@ -22,7 +22,8 @@ def ask(world: World, request: JsonObject) -> JsonObject:
             line.settimeout(ANSWER_S)
             line.connect(str(at(world, SOCKET)))
             line.sendall(json.dumps(request).encode() + b"\n")
-            answer = json.loads(line.makefile("rb").readline() or b"null")
+            with line.makefile("rb") as lines:
+                answer = json.loads(lines.readline() or b"null")
     except (OSError, ValueError) as error:
         raise ServerFailed("the heartbeat daemon of this server does not answer") from error
     if not isinstance(answer, dict):

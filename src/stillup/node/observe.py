@@ -4,22 +4,14 @@ One ``dpkg-query`` for the packages, one ``systemctl show`` for the units, one p
 guarded command; files, accounts and sysctls are read in process.
 """
 
-import stat
-
 from stillup.node.bundle import Absent, Bundle, Command
 from stillup.node.compare import Known, stamp_of, wanted_paths, wanted_stamp
-from stillup.node.observed import (
-    Observed,
-    Seen,
-    SeenFile,
-    SeenFolder,
-    SeenLink,
-    SeenOther,
-)
+from stillup.node.look import look, look_at_folder
+from stillup.node.observed import Observed, Seen
 from stillup.node.packages import installed, pristine
 from stillup.node.sysctls import read_sysctl
 from stillup.node.units import show
-from stillup.node.world import World, at
+from stillup.node.world import World
 
 GUARD_S = 30.0
 """How long the ``unless`` of a command may take."""
@@ -46,31 +38,6 @@ def observe(world: World, bundle: Bundle, known: Known) -> Observed:
             command.name for command in bundle.commands if is_satisfied(world, command)
         ),
     )
-
-
-def look(world: World, path: str) -> Seen:
-    """Return what is at ``path``, not following a link."""
-    place = at(world, path)
-    try:
-        status = place.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    mode = stat.S_IMODE(status.st_mode)
-    if stat.S_ISLNK(status.st_mode):
-        return SeenLink(str(place.readlink()), place.is_dir())
-    owner, group = world.names(status.st_uid, status.st_gid)
-    if stat.S_ISREG(status.st_mode):
-        return SeenFile(place.read_bytes(), mode, owner, group)
-    return SeenFolder(mode, owner, group) if stat.S_ISDIR(status.st_mode) else SeenOther()
-
-
-def look_at_folder(world: World, path: str) -> Seen:
-    """Return what is at ``path``; a link to a folder (``/var/run``) counts as that folder."""
-    seen = look(world, path)
-    if not isinstance(seen, SeenLink) or not seen.folder:
-        return seen
-    status = at(world, path).stat()
-    return SeenFolder(stat.S_IMODE(status.st_mode), *world.names(status.st_uid, status.st_gid))
 
 
 def is_satisfied(world: World, command: Command) -> bool:

@@ -7,12 +7,14 @@ business. What apt itself says is never shown but for its own last error line.
 
 import contextlib
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stillup.errors import ServerFailed
-from stillup.node.disk import new_of, read_regular, write_whole
-from stillup.node.observed import Seen
+from stillup.node.disk import new_of, read_regular, sha256, write_whole
+from stillup.node.look import look
+from stillup.node.observed import Seen, SeenFile, SeenLink
 from stillup.node.world import NOT_FOUND, OUT_OF_TIME, Ran, World, at
 
 POLICY = "/usr/sbin/policy-rc.d"
@@ -41,6 +43,7 @@ ENVIRONMENT = {
 }
 OUTDATED = re.compile(r"Unable to locate|no installation candidate|Failed to fetch|404 ")
 INTERRUPTED = "dpkg was interrupted"
+PACKAGED = "/var/lib/stillup/packaged.json"
 LOOPBACK = re.compile(r"(127\.|::1$|fe00::|ff00::|ff02::)")
 
 
@@ -58,13 +61,44 @@ def installed(world: World, names: Sequence[str]) -> frozenset[str]:
 def pristine(world: World, strangers: Mapping[str, Seen]) -> frozenset[str]:
     """Return which of these paths hold nothing but what their package or installer put there.
 
-    Known from dpkg (conffiles), from ucf, from the package's template, from a link that leads to such a file, and for
+    Known from dpkg (conffiles), from ucf, from what ``remember`` noted, from the package's template, from a link that leads to such a file, and for
     ``/etc/hosts`` from naming nobody but the server itself.
     """
     if not strangers:
         return frozenset()
-    sums = {**_ucf_sums(world), **_conffile_sums(world)}
-    return frozenset(path for path in strangers if _is_pristine(world, path, sums))
+    sums, noted = {**_ucf_sums(world), **_conffile_sums(world)}, _remembered(world)
+    return frozenset(
+        path
+        for path, seen in strangers.items()
+        if (path in noted and noted[path] == _digest(seen)) or _is_pristine(world, path, sums)
+    )
+
+
+def remember(world: World, fresh: Iterable[str]) -> None:
+    """Note how our packages left these paths, for an apply that is not completed.
+
+    The next one finds them there, and dpkg knows only of some of them.
+    """
+    seen = {path: _digest(look(world, path)) for path in fresh}
+    found = {path: digest for path, digest in seen.items() if digest}
+    if found:
+        noted = json.dumps({**_remembered(world), **found}).encode()
+        # A full disk must not stop what is being taken back; then they count as made by hand.
+        with contextlib.suppress(OSError):
+            write_whole(at(world, PACKAGED), noted)
+
+
+def _remembered(world: World) -> dict[str, str]:
+    with contextlib.suppress(ValueError, AttributeError):
+        noted = json.loads(read_regular(at(world, PACKAGED)) or b"{}")
+        return {str(path): str(digest) for path, digest in noted.items()}
+    return {}
+
+
+def _digest(seen: Seen) -> str:
+    if isinstance(seen, SeenFile):
+        return sha256(seen.data)
+    return f"link {seen.target}" if isinstance(seen, SeenLink) else ""
 
 
 def _is_pristine(world: World, path: str, sums: Mapping[str, str]) -> bool:

@@ -54,11 +54,11 @@ def begin(world: World, name: str, sha256: str, size: int) -> Upload | None:
     _require_name(name)
     folder = at(world, RELEASES)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _sweep(world)
     if (folder / name).is_dir():
         if (disk.read_regular(_mark(world, name)) or b"").decode() == sha256:
             return None
         raise ChangeRefused(f"there is another release named {name} on this server")
-    _sweep(world)
     free = os.statvfs(folder)
     if size > free.f_bavail * free.f_frsize:
         raise ServerFailed(f"the disk of this server has no room for the release {name}")
@@ -237,6 +237,6 @@ def _reset_opcache(world: World) -> str:
         ) from error
     head, _, body = told.partition(b"\r\n\r\n")
     if b"Status:" in head or complaint:
-        text = (complaint or head).decode(errors="replace").strip()[:200]
+        text = (complaint or head + body).decode(errors="replace").strip()[:200]
         raise ServerFailed(f"the release is in place, but PHP kept its compiled code: {text}")
-    return body.decode(errors="replace").strip()
+    return "emptied"

@@ -36,7 +36,8 @@ Operations:
     ask              {"url": str, "host": str, "within_s": int} -> see ``stillup.node.ask``
     drain            {"server": str, "drain": bool, "by"?: "user"|"apply"} -> {"sessions": int}
                      at this balancer's HAProxy; ask again until 0
-    vip              {"action": "yield"|"resume", "seconds"?: int} -> the daemon's answer
+    vip              {"action": "yield"|"resume", "seconds"?: int, "to"?: str} -> the daemon's
+                     answer
     release.begin    {"release": str, "sha256": hex, "size": bytes} -> {"have": bool}
     release.data     {"data": base64} -> {"received": bytes so far}
     release.end      {} -> {"release": str}; checked, unpacked, in place, not yet current
@@ -251,7 +252,8 @@ def _vip(session: Session, request: JsonObject) -> JsonObject:
     match text(request, "action"):
         case "yield":
             seconds = number(request, "seconds") if "seconds" in request else YIELD_S
-            return daemon.ask(session.world, {"op": "yield", "seconds": seconds})
+            to = {"to": text(request, "to")} if request.get("to") is not None else {}
+            return daemon.ask(session.world, {"op": "yield", "seconds": seconds, **to})
         case "resume":
             return daemon.ask(session.world, {"op": "resume"})
         case other:

@@ -7,6 +7,7 @@ from stillup.node.bundle import Bundle, Unit
 from stillup.node.compare import UNIT_FOLDERS, Touched, unit_action
 from stillup.node.journal import Journal, UnitBefore, remove_journal
 from stillup.node.observed import SeenUnit
+from stillup.node.packages import remember
 from stillup.node.sysctls import read_sysctl, write_sysctl
 from stillup.node.units import act, ask, forget_failures, show
 from stillup.node.world import World
@@ -36,6 +37,7 @@ def take_back(world: World, bundle: Bundle, journal: Journal, pending: frozenset
     if touched.hits(UNIT_FOLDERS):
         act(world, "daemon-reload")
     _units_back(world, bundle, journal, touched)
+    remember(world, journal.fresh)
     remove_journal(world)
 
 

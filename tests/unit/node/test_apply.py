@@ -170,6 +170,13 @@ def test_a_first_apply_that_fails_leaves_nothing_but_packages(world: Folder) -> 
     assert leftovers(world) == []
 
 
+def test_after_a_first_apply_that_failed_what_packages_left_is_still_theirs(world: Folder) -> None:
+    with pytest.raises(ChangeTakenBack):
+        run(world, bundle("SICK\n"))
+    run(world, bundle())
+    assert text(world, "/etc/engine.conf") == "good\n"
+
+
 def test_hand_made_changes_are_refused_and_kept_when_overwritten(world: Folder) -> None:
     run(world, bundle())
     (world.root / "etc/engine.conf").write_text("by hand\n")

@@ -1,0 +1,225 @@
+"""Releases: uploaded, unpacked, switched, five kept; and what is refused."""
+
+import base64
+import hashlib
+import io
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.unit.node.interruption import full_at, killed_at
+from tests.unit.node.scripted import Folder
+
+from stillup.errors import ChangeRefused, InputRefused, ServerFailed
+from stillup.node import release
+
+
+@pytest.fixture
+def world() -> Iterator[Folder]:
+    folder = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=folder if folder.is_dir() else None) as made:
+        root = Path(made) / "server"
+        (root / "srv").mkdir(parents=True)
+        yield Folder(root)
+
+
+def member(name: str, text: str = "", *, kind: bytes = tarfile.REGTYPE, to: str = "") -> object:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size, info.mode = kind, to, len(text), 0o777
+    return info, text.encode()
+
+
+def archive(*members: object) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as tar:
+        for item in members:
+            assert isinstance(item, tuple)
+            tar.addfile(item[0], io.BytesIO(item[1]))
+    return target.getvalue()
+
+
+def site(text: str) -> bytes:
+    return archive(
+        member("public", kind=tarfile.DIRTYPE),
+        member("public/index.php", text),
+        member("public/home.php", kind=tarfile.SYMTYPE, to="index.php"),
+    )
+
+
+def put(world: Folder, name: str, data: bytes) -> bool:
+    """Upload; return whether anything had to be sent."""
+    upload = release.begin(world, name, hashlib.sha256(data).hexdigest(), len(data))
+    if upload is None:
+        return False
+    for place in range(0, len(data), 100):
+        release.receive(upload, base64.b64encode(data[place : place + 100]).decode())
+    release.end(world, upload)
+    return True
+
+
+def left(world: Folder) -> list[str]:
+    releases = world.root / "srv/site/releases"
+    return sorted(path.name for path in releases.glob(".*") if not path.name.endswith(".sha256"))
+
+
+def test_a_release_is_unpacked_readable_by_all_and_writable_by_nobody_else(world: Folder) -> None:
+    assert put(world, "one", site("first"))
+    assert release.switch(world, "one") == {
+        "current": "one",
+        "previous": None,
+        "opcache": "no PHP runs here",
+    }
+    current = world.root / "srv/site/current"
+    assert (current / "public/home.php").read_text() == "first"
+    assert (current / "public/index.php").stat().st_mode & 0o777 == 0o755
+    assert (current / "public").stat().st_mode & 0o777 == 0o755
+    assert left(world) == []
+
+
+def test_the_same_release_is_not_sent_twice_and_its_name_not_used_twice(world: Folder) -> None:
+    put(world, "one", site("first"))
+    assert not put(world, "one", site("first"))
+    with pytest.raises(ChangeRefused, match="another release named one"):
+        put(world, "one", site("second"))
+
+
+def test_back_leads_to_the_release_before_and_back_again(world: Folder) -> None:
+    for name in ("one", "two"):
+        put(world, name, site(name))
+        release.switch(world, name)
+    release.switch(world, "two")
+    assert release.back(world)["current"] == "one"
+    assert release.listing(world) == {
+        "current": "one",
+        "previous": "two",
+        "releases": ["one", "two"],
+    }
+    assert release.back(world)["current"] == "two"
+
+
+def test_without_an_earlier_release_there_is_no_way_back(world: Folder) -> None:
+    put(world, "one", site("first"))
+    release.switch(world, "one")
+    with pytest.raises(ServerFailed, match="no earlier release"):
+        release.back(world)
+
+
+def test_five_are_kept_and_never_the_current_or_the_previous_removed(world: Folder) -> None:
+    put(world, "first", site("first"))
+    release.switch(world, "first")
+    for number in range(8):
+        put(world, f"next{number}", site(str(number)))
+    release.switch(world, "next0")
+    kept = release.listing(world)["releases"]
+    assert kept == ["first", "next0", "next5", "next6", "next7"]
+    assert left(world) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (member("/etc/passwd", "x"), "/etc/passwd, which lies outside"),
+        (member("../x", "x"), "../x, which lies outside"),
+        (member("a/../../x", "x"), "which lies outside"),
+        (member("a", kind=tarfile.SYMTYPE, to="/etc"), "the link a to /etc, outside"),
+        (member("a", kind=tarfile.SYMTYPE, to="b/../../c"), "outside of it"),
+        (member("a", kind=tarfile.LNKTYPE, to="/etc/passwd"), "no file, folder or link"),
+        (member("a", kind=tarfile.CHRTYPE), "no file, folder or link"),
+        (member("a", kind=tarfile.FIFOTYPE), "no file, folder or link"),
+        (member("public/index.php", "x"), "public/index.php twice"),
+        (member("public/home.php/x", "x"), "whose folder is a link"),
+    ],
+)
+def test_what_reaches_outside_is_refused_and_nothing_is_left(
+    world: Folder, bad: object, told: str
+) -> None:
+    data = archive(
+        member("public/index.php", "ok"),
+        member("public/home.php", kind=tarfile.SYMTYPE, to="../public"),
+        bad,
+    )
+    with pytest.raises(InputRefused, match=told):
+        put(world, "bad", data)
+    assert release.listing(world)["releases"] == []
+    assert left(world) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", site("x")[:40]], ids=["none", "text", "cut"])
+def test_what_is_no_whole_archive_is_refused(world: Folder, data: bytes) -> None:
+    with pytest.raises(InputRefused, match="not a sound archive"):
+        put(world, "bad", data)
+    assert left(world) == []
+
+
+def test_what_arrives_damaged_is_refused(world: Folder) -> None:
+    upload = release.begin(world, "one", "0" * 64, 3)
+    assert upload is not None
+    release.receive(upload, base64.b64encode(b"abc").decode())
+    with pytest.raises(ServerFailed, match="not the one that was sent"):
+        release.end(world, upload)
+    assert left(world) == []
+
+
+@pytest.mark.parametrize("name", ["", "../x", ".hidden", "a/b", "-x", "x" * 65, "a\n"])
+def test_a_name_that_could_be_a_path_is_refused(world: Folder, name: str) -> None:
+    with pytest.raises(InputRefused, match="cannot name a release"):
+        release.begin(world, name, "", 1)
+    with pytest.raises(InputRefused, match="cannot name a release"):
+        release.switch(world, name)
+
+
+def test_a_release_larger_than_the_disk_is_refused_at_once(world: Folder) -> None:
+    with pytest.raises(ServerFailed, match="no room for the release big"):
+        release.begin(world, "big", "0" * 64, 1 << 60)
+
+
+def test_killed_at_any_step_and_released_again_it_arrives_at_the_same_end(world: Folder) -> None:
+    put(world, "one", site("first"))
+    release.switch(world, "one")
+
+    def act() -> None:
+        put(again, "two", site("second"))
+        release.switch(again, "two")
+
+    for step in range(1, 100):
+        again = Folder(world.root.with_name("copy"))
+        shutil.copytree(world.root, again.root, symlinks=True)
+        was_killed = killed_at(step, act)
+        served = (again.root / "srv/site/current/public/index.php").read_text()
+        assert served in {"first", "second"}
+        act()
+        assert (again.root / "srv/site/current/public/index.php").read_text() == "second"
+        assert release.listing(again) == {
+            "current": "two",
+            "previous": "one",
+            "releases": ["one", "two"],
+        }
+        assert left(again) == []
+        shutil.rmtree(again.root)
+        if not was_killed:
+            break
+    assert step > 10
+
+
+def test_a_full_disk_at_any_step_leaves_the_old_release_served(world: Folder) -> None:
+    put(world, "one", site("first"))
+    release.switch(world, "one")
+
+    def act() -> None:
+        put(again, "two", site("second"))
+
+    for step in range(1, 100):
+        again = Folder(world.root.with_name("copy"))
+        shutil.copytree(world.root, again.root, symlinks=True)
+        _, error = full_at(step, again.root, act)
+        assert release.current(again) == "one"
+        if not error:
+            break
+        assert "No space left" in error
+        assert release.listing(again)["releases"] == ["one"]
+        assert left(again) == []
+        shutil.rmtree(again.root)
+    assert step > 5
