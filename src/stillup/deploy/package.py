@@ -76,6 +76,7 @@ def _packed(source: Path, archive: IO[bytes]) -> Package:
     sha256 = hashlib.sha256()
     while piece := archive.read(1024 * 1024):
         sha256.update(piece)
+    archive.seek(0)
     return Package(release, sha256.hexdigest(), size, archive)
 
 

@@ -4,7 +4,7 @@ It keeps a list of ``violations``: moments at which a real farm's users would ha
 asked for. A test demands that there are none, whatever was interrupted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from stillup.errors import ChangeRefused, ServerFailed
@@ -12,6 +12,7 @@ from stillup.model.farm import Farm, Role, Server
 from stillup.node.message import Json, JsonObject
 from stillup.servers.memory import MemoryAccess
 
+Handler = Callable[[Mapping[str, Json]], JsonObject]
 VITAL = {"haproxy.service", "stillup-heartbeat.service", "stillup-firewall.service"}
 
 
@@ -30,6 +31,12 @@ class ScriptedServer:
     yielded: bool = False
     locked_by: int | None = None
     applies: int = 0
+    instead: dict[str, Handler] = field(default_factory=dict)
+    """Operations that a test lets this server do in another way."""
+    broken: bool = False
+    """A web server whose checks do not pass whatever is applied."""
+    ill: str = ""
+    """Why a balancer's heartbeat would not take the address; "" for no reason."""
 
     @property
     def name(self) -> str:
@@ -38,10 +45,12 @@ class ScriptedServer:
     def answer(self, session: int, operation: str, arguments: Mapping[str, Json]) -> JsonObject:
         if operation == "lock":
             return self._take(session)
-        handler = getattr(self, "_" + operation.replace(".", "_"))
-        answer = handler(arguments)
-        assert isinstance(answer, dict)
-        return answer
+        handler = self.instead.get(operation) or self.usual(operation)
+        return handler(arguments)
+
+    def usual(self, operation: str) -> Handler:
+        handler: Handler = getattr(self, "_" + operation.replace(".", "_"))
+        return handler
 
     def ended(self, session: int) -> None:
         self.uploading = None
@@ -57,6 +66,7 @@ class ScriptedServer:
         """Whether a web server's checks pass."""
         return (
             self.farm.alive(self.name)
+            and not self.broken
             and self.applied is not None
             and self.release is not None
             and self.farm.database_is_there()
@@ -216,8 +226,8 @@ class ScriptedServer:
         holding: list[Json] = ["10.0.0.1"] if self.farm.holder == self.name else []
         voters: JsonObject = {name: {"heard_ms": 1} for name in self.farm.servers}
         return {
-            "healthy": self.may_hold(),
-            "reason": "",
+            "healthy": self.may_hold() and not self.ill,
+            "reason": self.ill,
             "holding": holding,
             "voters": voters,
             "yielding_s": 20 if self.yielded else 0,
@@ -238,6 +248,19 @@ class ScriptedFarm:
     def __post_init__(self) -> None:
         self.servers = {one.name: ScriptedServer(one, self) for one in self.model.servers}
         self.renew()
+
+    def copy(self) -> "ScriptedFarm":
+        """Return a farm that stands the same, with nobody asking it anything."""
+        other = ScriptedFarm(self.model, self.holder)
+        for name, one in self.servers.items():
+            # What was applied is never written to, so both may have it.
+            other.servers[name].applied = one.applied
+            other.servers[name].applies = one.applies
+            other.servers[name].drained = dict(one.drained)
+            other.servers[name].release = one.release
+            other.servers[name].previous = one.previous
+            other.servers[name].releases = list(one.releases)
+        return other
 
     def renew(self) -> MemoryAccess:
         """Make a new access, as a new process of the controller; the dead are on again."""

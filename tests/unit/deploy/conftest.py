@@ -1,0 +1,33 @@
+"""Bundles are rendered once a test run: the same farm gives the same, and thousands are asked."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import pytest
+
+from stillup.deploy import survey
+from stillup.model.farm import Farm, Secrets, Server
+from stillup.node.bundle import Bundle, Facts
+from stillup.node.codec import encode
+from stillup.parts.bundle import wanted
+
+
+@pytest.fixture(scope="package", autouse=True)
+def rendered_once() -> Iterator[None]:
+    code: Mapping[str, str] = {}
+
+    @cache
+    def remembered(farm: Farm, server: Server, secrets: Secrets, facts: Facts) -> Bundle:
+        return wanted(farm, server, secrets, facts, code)
+
+    def wanted_once(
+        farm: Farm, server: Server, secrets: Secrets, facts: Facts, given: Mapping[str, str]
+    ) -> Bundle:
+        nonlocal code
+        code = given
+        return remembered(farm, server, secrets, facts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(survey, "wanted", wanted_once)
+        patch.setattr(survey, "encode", cache(encode))
+        yield
