@@ -7,6 +7,7 @@ from stillup.parts.template import render, text
 
 HOSTS = "/etc/stillup/hosts"
 CHRONY = "/etc/chrony/conf.d/stillup.conf"
+JOURNAL = "/etc/systemd/journald.conf.d/stillup.conf"
 CHRONY_UNIT = "/etc/systemd/system/chrony.service.d/stillup.conf"
 
 SYSCTLS = (
@@ -57,10 +58,10 @@ def wanted(farm: Farm, server: Server) -> Bundle:
                 render("base/apt-timer.conf.j2", values),
             ),
             File("/etc/needrestart/conf.d/stillup.conf", text("base/needrestart.conf")),
-            File("/etc/systemd/journald.conf.d/stillup.conf", text("base/journald.conf")),
+            File(JOURNAL, text("base/journald.conf")),
         ),
         checks=(Check("chrony", ("/usr/sbin/chronyd", "-p", "-f", CHRONY), (CHRONY,)),),
-        commands=(_hosts(),),
+        commands=(_hosts(), _journal()),
         units=(Unit("chrony.service", restart_on=(CHRONY, CHRONY_UNIT)),),
     )
 
@@ -80,4 +81,21 @@ def _hosts() -> Command:
             f'cat {HOSTS} >>"$new"; chmod 644 "$new"; mv "$new" /etc/hosts; trap - EXIT',
         ),
         unless=("/bin/sh", "-euc", f"{block} | cmp -s - {HOSTS}"),
+    )
+
+
+def _journal() -> Command:
+    """Have journald read its limits, which it does at its start only; it loses nothing by it.
+
+    Not a ``Unit``: that would be stopped when the bundle names it no more.
+    """
+    started = "systemctl show --property=ActiveEnterTimestamp --value systemd-journald.service"
+    return Command(
+        "the journal's limits",
+        ("/usr/bin/systemctl", "restart", "systemd-journald.service"),
+        unless=(
+            "/bin/sh",
+            "-euc",
+            f'test "$(stat -c %Y {JOURNAL})" -le "$(date -d "$({started})" +%s)"',
+        ),
     )
