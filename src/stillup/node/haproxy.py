@@ -117,11 +117,13 @@ def drain(world: World, server: str, *, drain: bool, by: str = BY_USER) -> int:
     # taken for the user's, whenever this is interrupted.
     if drain:
         _note(world, server, ours=by == BY_APPLY)
-    if target.drain != drain:
-        word = "drain" if drain else "ready"
-        answer = ask(world, f"set server {BACKEND}/{server} state {word}").strip()
-        if answer:
-            raise ServerFailed(f"HAProxy did not {word} {server}: {answer}")
+    # The state keeps new users away; the weight is what the configuration sees, which then
+    # sends the users of old sessions elsewhere as well.
+    if target.drain != drain or (target.weight == 0) != drain:
+        for word in ("state drain", "weight 0%") if drain else ("weight 100%", "state ready"):
+            answer = ask(world, f"set server {BACKEND}/{server} {word}").strip()
+            if answer:
+                raise ServerFailed(f"HAProxy did not set {server} to {word}: {answer}")
     save_state(world)
     if not drain:
         _note(world, server, ours=False)

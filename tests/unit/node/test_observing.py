@@ -237,12 +237,16 @@ def test_a_drain_is_asked_for_once_and_saved_each_time(
     assert haproxy.drain(world, "web1", drain=True) == 3
     assert haproxy.drain(world, "web2", drain=True) == 1
     assert [word for word in asked if word.startswith("set")] == [
-        "set server site/web1 state drain"
+        "set server site/web1 state drain",
+        "set server site/web1 weight 0%",
     ]
     saved = world.root / "var/lib/haproxy/server-state"
     assert saved.read_text() == STATES + "\n"
     assert haproxy.drain(world, "web2", drain=False) == 1
-    assert asked.count("set server site/web2 state ready") == 1
+    assert [word for word in asked if word.startswith("set")][2:] == [
+        "set server site/web2 weight 100%",
+        "set server site/web2 state ready",
+    ]
 
 
 def test_a_server_that_haproxy_does_not_know_is_said(balancer: tuple[Folder, list[str]]) -> None:
