@@ -245,11 +245,13 @@ class Node:
             case Propose():
                 return self.voter.on_propose(message, now_s)
             case Release(ballot, to):
-                given = self.voter.given(now_s)
+                released = self.candidate.released
+                is_news = released is None or ballot > released
                 self.voter.on_release(ballot)
                 self.candidate.on_release(ballot)
-                if given is not None and self.voter.given(now_s) is None:
-                    self._vacancy = Vacancy(now_s, given.ballot.name, heir=to)
+                if is_news and self.voter.given(now_s) is None:
+                    since_s = max(now_s, self.voter.silent_until_s)
+                    self._vacancy = Vacancy(since_s, last=ballot.name, heir=to)
                 return None
 
     def _on_timer(self, now_s: float) -> None:

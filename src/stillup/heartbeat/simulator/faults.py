@@ -63,6 +63,13 @@ def cut_off(world: World, last_s: float) -> None:
     _cut(world, {pair for pair in permutations(world.machines, 2) if name in pair}, last_s)
 
 
+def cut_from_voters(world: World, last_s: float) -> None:
+    """Cut one balancer off from all but the balancers."""
+    name = world.luck.choice(world.electorate.candidates)
+    others = set(world.electorate.voters).difference(world.electorate.candidates)
+    _cut(world, {pair for other in others for pair in ((name, other), (other, name))}, last_s)
+
+
 def fall_ill(world: World, last_s: float) -> None:
     """Let a balancer's HAProxy die and come back."""
     name = world.luck.choice(world.electorate.candidates)
@@ -115,6 +122,7 @@ FAULTS: tuple[Fault, ...] = (
     part,
     cut_some,
     cut_off,
+    cut_from_voters,
     fall_ill,
     ask_to_yield,
     restart_cleanly,

@@ -15,7 +15,7 @@ from stillup.heartbeat.simulator.faults import FAULTS
 from stillup.heartbeat.simulator.luck import Luck
 from stillup.heartbeat.simulator.machine import Clock
 from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
-from stillup.heartbeat.simulator.world import Build, Spy, TwoHolders, World
+from stillup.heartbeat.simulator.world import Build, Spy, World
 
 LEASES_S = (0.15, 0.5, 0.5, 1.0, 2.0)
 CHAOS_LEASES = 14
@@ -45,13 +45,14 @@ class Outcome:
 
 
 def bound_s(lease_s: float) -> float:
-    """Return the liveness bound.
+    """Return the liveness bound: a lease, on the slowest clock, and a tenth of a second.
 
-    One lease (on the slowest clock) for what was granted before to run out, or for the
-    silence of a voter that just restarted; two waits between tries (a fifth of a lease each,
-    a quarter more by jitter); and 50 ms for the answers.
+    A lease for what was granted before to run out, or for the silence of a voter that just
+    restarted. A tenth of a second for candidates to notice, to ask twice, to be outbid by each
+    other or to lose a datagram, and to ask again. With leases above half a second the waits
+    between two tries grow too: a fifth of the lease then.
     """
-    return lease_s / 0.99 + 2 * 1.25 * lease_s / 5 + 0.05
+    return lease_s / 0.99 + max(0.1, lease_s / 5)
 
 
 def run(luck: Luck, build: Build = Node, spy: Spy | None = None) -> Outcome:
@@ -184,6 +185,3 @@ def _expect_no_gap(world: World, from_s: float) -> None:
             raise Deserted(world.story(text))
     if world.gap_s() > HANDOVER_S:
         raise Deserted(world.story(f"nobody has held for {world.gap_s():.3f} s"))
-
-
-__all__ = ["Deserted", "Outcome", "TwoHolders", "bound_s", "run"]
