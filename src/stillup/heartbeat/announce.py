@@ -4,48 +4,17 @@ Gratuitous ARP through a packet socket. The kernel lets it out only while the le
 (``ruleset.py``, family ``netdev``), so one that is late by a freeze does not reach the wire.
 """
 
-import ctypes
 import errno
 import socket
-import struct
 from collections.abc import Callable, Mapping
 
-from stillup.heartbeat import arp
+from stillup.heartbeat import arp, packet_filter
 from stillup.heartbeat.arp import Claim, Repeats
+from stillup.heartbeat.attach import attach
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.route import LinkSeen
 
-_ATTACH_FILTER = 26
-_PACKET_TYPE = 0xFFFFF000 + 4
-_OUTGOING = 4
-_SENDER_ADDRESS = 28
-_ALL = 0xFFFFFFFF
 _FRAME_BYTES = 256
-
-
-def claims_only(address: str) -> list[tuple[int, int, int, int]]:
-    """Return the packet filter: ARP frames from others whose sender is ``address``.
-
-    Everything else (a LAN is full of ARP) does not wake the daemon.
-    Source: linux/filter.h, classic BPF.
-    """
-    wanted = int.from_bytes(socket.inet_aton(address), "big")
-    return [
-        (0x20, 0, 0, _PACKET_TYPE),
-        (0x15, 3, 0, _OUTGOING),
-        (0x20, 0, 0, _SENDER_ADDRESS),
-        (0x15, 0, 1, wanted),
-        (0x06, 0, 0, _ALL),
-        (0x06, 0, 0, 0),
-    ]
-
-
-def attach(packets: socket.socket, program: list[tuple[int, int, int, int]]) -> None:
-    """Have the kernel run a classic BPF program on what the socket would receive."""
-    code = b"".join(struct.pack("=HBBI", *step) for step in program)
-    buffer = ctypes.create_string_buffer(code)
-    head = struct.pack("@HP", len(program), ctypes.addressof(buffer))
-    packets.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, head)
 
 
 class Announcer:
@@ -87,7 +56,7 @@ class Announcer:
         packets = socket.socket(
             socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0
         )
-        attach(packets, claims_only(self._address))
+        attach(packets, packet_filter.claims(self._address))
         try:
             packets.bind((link.name, arp.ETHERTYPE))
         except OSError as error:

@@ -114,7 +114,10 @@ class Daemon:
         self._judge()
         self.handle(TimerFired())
         self._feed_watchdog(self.loop.now_s())
-        self.notify.say("READY=1", f"STATUS={self._sentence()}")
+        # Ready is who has a vote: whoever restarts servers one after another, waiting for each,
+        # never takes the votes of two at a time.
+        silent_s = self.node.status(self.loop.now_s()).silent_s
+        self.loop.at("ready", self.loop.now_s() + silent_s, self._tell_ready)
         self.journal(
             "heartbeat started",
             {
@@ -264,6 +267,9 @@ class Daemon:
         if period_s is not None:
             self.notify.say("WATCHDOG=1")
             self.loop.at("watchdog", now_s + period_s, self._feed_watchdog)
+
+    def _tell_ready(self, _now_s: float) -> None:
+        self.notify.say("READY=1", f"STATUS={self._sentence()}")
 
     def _sentence(self) -> str:
         status = self.node.status(self.loop.now_s())

@@ -9,7 +9,7 @@ RISE = 5
 """Answers in a row before a service that was dead counts as able again."""
 
 PERIOD_S = 0.25
-"""From one check to the next while able; with ``FALL``, a hang is known after 0.75 to 1 s."""
+"""From the beginning of one check to the next while able; a hang is known after 0.75 to 1 s."""
 
 PERIOD_DEAD_S = 0.1
 """From one check to the next while not able."""

@@ -57,6 +57,7 @@ class Probe:
         self._asking = False
         self._proven = False
         self._said_unknown = False
+        self._began_s = 0.0
         self._received = b""
 
     def start(self) -> None:
@@ -91,6 +92,7 @@ class Probe:
     def _check(self, now_s: float) -> None:
         """Ask, on the kept connection or a new one."""
         self._find_process()
+        self._began_s = now_s
         self._received = b""
         self._asking = True
         self._loop.at("probe", now_s + health.TIMEOUT_S, self._on_timeout)
@@ -192,7 +194,8 @@ class Probe:
         self._next()
 
     def _next(self) -> None:
-        self._loop.at("probe", self._loop.now_s() + self.judge.period_s, self._check)
+        # Counted from when the last check began: one that waited in vain is followed at once.
+        self._loop.at("probe", self._began_s + self.judge.period_s, self._check)
         self._on_change()
 
     def _disconnect(self) -> None:

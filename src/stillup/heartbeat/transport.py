@@ -10,9 +10,11 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from stillup.heartbeat import packet_filter
+from stillup.heartbeat.attach import attach
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message
-from stillup.heartbeat.seal import NotOpened, Rejected, Seal
+from stillup.heartbeat.seal import MAGIC, NotOpened, Rejected, Seal
 
 BATCH = 256
 """How many datagrams are read in one go: a flood must not keep the timers from running."""
@@ -76,6 +78,7 @@ class Transport:
             datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY)
             name = self._interface.encode() + b"\0"
             datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+            attach(datagrams, packet_filter.datagrams(MAGIC, self._peers.values()))
             datagrams.bind(self._here)
         except OSError as error:
             datagrams.close()

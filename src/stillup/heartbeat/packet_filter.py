@@ -1,0 +1,84 @@
+"""Small programs that the kernel runs on each packet, so that the rest never wakes the daemon.
+
+Classic BPF, as bytes: pure. Whoever can send to the LAN can flood it; what is not for us is
+dropped before it takes a place in a socket's buffer, from which it would drive the votes out.
+
+Source: linux/filter.h; "Linux Socket Filtering" in the kernel's documentation.
+"""
+
+import ipaddress
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ATTACH = 26
+"""``SO_ATTACH_FILTER``, which the socket module does not name."""
+
+_LOAD_WORD, _LOAD_HALF, _EQUALS, _RETURN = 0x20, 0x28, 0x15, 0x06
+_PACKET_TYPE = 0xFFFFF000 + 4
+_OUTGOING = 4
+_SOURCE_ADDRESS = 0xFFF00000 + 12
+_ARP_SENDER = 28
+_UDP_PAYLOAD = 8
+_ALL, _NOTHING = 0xFFFFFFFF, 0
+
+_STEP = struct.Struct("=HBBI")
+_LONGEST_JUMP = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One instruction; the jumps count the instructions to skip."""
+
+    code: int
+    value: int
+    if_so: int = 0
+    if_not: int = 0
+
+
+def claims(address: str) -> list[Step]:
+    """Return the filter for a packet socket: ARP from others whose sender is ``address``."""
+    return [
+        Step(_LOAD_WORD, _PACKET_TYPE),
+        Step(_EQUALS, _OUTGOING, if_so=3),
+        Step(_LOAD_WORD, _ARP_SENDER),
+        Step(_EQUALS, _number(address), if_not=1),
+        Step(_RETURN, _ALL),
+        Step(_RETURN, _NOTHING),
+    ]
+
+
+def datagrams(magic: bytes, sources: Iterable[str]) -> list[Step]:
+    """Return the filter for a UDP socket: ours by their first two bytes, and from ``sources``.
+
+    Args:
+        magic: The two bytes.
+        sources: At most 250 addresses.
+
+    Raises:
+        ValueError: If there are more.
+    """
+    wanted = sorted(set(sources))
+    if len(wanted) > _LONGEST_JUMP - 5:
+        raise ValueError(f"{len(wanted)} servers are more than the heartbeat can listen to")
+    tests = [
+        Step(_EQUALS, _number(address), if_so=len(wanted) - place)
+        for place, address in enumerate(wanted)
+    ]
+    return [
+        Step(_LOAD_HALF, _UDP_PAYLOAD),
+        Step(_EQUALS, int.from_bytes(magic, "big"), if_not=len(wanted) + 1),
+        Step(_LOAD_WORD, _SOURCE_ADDRESS),
+        *tests,
+        Step(_RETURN, _NOTHING),
+        Step(_RETURN, _ALL),
+    ]
+
+
+def assembled(steps: Iterable[Step]) -> bytes:
+    """Return the program as ``struct sock_filter[]``."""
+    return b"".join(_STEP.pack(step.code, step.if_so, step.if_not, step.value) for step in steps)
+
+
+def _number(address: str) -> int:
+    return int(ipaddress.IPv4Address(address))
