@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from stillup.errors import ChangeRefused, ChangeTakenBack, ServerFailed
 from stillup.node import moves as paths
 from stillup.node.accounts import make_account, put_right
-from stillup.node.bundle import Bundle, Command
+from stillup.node.bundle import Bundle, Command, Health
 from stillup.node.check import concerns, run_check, wait_for
 from stillup.node.codec import fingerprint
 from stillup.node.compare import (
@@ -40,6 +40,8 @@ from stillup.node.units import act, forget_failures, show
 from stillup.node.world import World, at
 
 COMMAND_S = 300.0
+SETTLE_S = 0.5
+"""Between the first sign of health and the second; nginx needs some 50 ms to take over."""
 
 Report = Callable[[str, str], None]
 """Called with a step's word and what it is about."""
@@ -207,12 +209,29 @@ def _forward(work: Work, journal: Journal) -> None:
     _run_commands(work, [item for item in work.bundle.commands if not item.needs])
     _bring_up(work, touched)
     _run_commands(work, [item for item in work.bundle.commands if item.needs])
+    _await_health(work)
+
+
+def _await_health(work: Work) -> None:
+    """Wait until all is well, and look once more a moment later.
+
+    A reload returns before the engine has taken over (nginx and HAProxy start new workers
+    beside the old), so the first answer may still be the old configuration's.
+    """
     for health in work.bundle.healths:
         work.report("health", health.name)
-        ran = wait_for(world, health)
-        if ran.code:
-            why = first_lines(ran, work.secrets)
-            raise ServerFailed(f"{health.name} did not come to health: {why}")
+        _require_health(work, health)
+    if any(change.kind in {"unit", "reaction"} for change in work.changes):
+        work.world.pause(SETTLE_S)
+        for health in work.bundle.healths:
+            _require_health(work, health)
+
+
+def _require_health(work: Work, health: Health) -> None:
+    ran = wait_for(work.world, health)
+    if ran.code:
+        why = first_lines(ran, work.secrets)
+        raise ServerFailed(f"{health.name} did not come to health: {why}")
 
 
 def _prepare(work: Work, mine: Journal) -> None:

@@ -51,6 +51,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import IO
@@ -74,6 +76,7 @@ from stillup.node.world import World
 LINE_LIMIT = 64 * 1024 * 1024
 """The longest request, in bytes: a bundle is some 100 kB, a piece of a release 1 MB."""
 
+LINE_CHECK_S = 5.0
 YIELD_S = 30
 """For how long a balancer that let the virtual IP go does not stand for it again."""
 
@@ -315,11 +318,24 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
+def _keep_line_busy() -> None:
+    """Send an empty line on the error output now and then.
+
+    Without anything to send, sshd would not notice for hours that a controller vanished
+    (its laptop asleep, the network cut), and this session would keep the lock as long.
+    """
+    while True:
+        time.sleep(LINE_CHECK_S)
+        with contextlib.suppress(OSError):
+            os.write(sys.stderr.fileno(), b"\n")
+
+
 def main() -> None:
     """Serve the controller on standard input and output."""
     from stillup.node.machine import Machine
 
     os.umask(0o022)
+    threading.Thread(target=_keep_line_busy, daemon=True).start()
     session = Session(Machine(), sys.stdin.buffer, sys.stdout.buffer)
     # A broken line or a closed terminal must not end a change in the middle. Handled, not
     # ignored: what is ignored stays ignored in every program that is started.

@@ -18,6 +18,7 @@ from stillup.node.apply import apply
 from stillup.node.bundle import Absent, Bundle, File, Health, Link, Unit
 from stillup.node.journal import PATH as JOURNAL
 
+pytestmark = pytest.mark.slow
 STEPS_MAX = 400
 
 
