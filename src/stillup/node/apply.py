@@ -123,7 +123,7 @@ def _with_packages(work: Work, names: list[str], *, overwrite: bool) -> Work:
         install(world, names)
         again = _look(world, work.bundle, Known(known.manifest, journal), work.report)
         _refuse(again, overwrite=overwrite)
-    except Exception:
+    except Exception:  # whatever it was, it is raised again: nothing stays half done
         if known.journal is None:
             remember(world, fresh)
             remove_journal(world)
@@ -146,7 +146,7 @@ def _carry_out(work: Work) -> None:
         reason = sentence(error)
         _back(work, journal, reason)
         raise ChangeTakenBack(f"{reason}; what was there before is back") from error
-    except Exception:
+    except Exception:  # whatever it was, it is raised again: nothing stays half done
         _back(work, journal, "a fault of stillup itself")
         raise
     clean(work.world, manifest, journal)

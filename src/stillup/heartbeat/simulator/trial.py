@@ -5,6 +5,7 @@ voters that are enough for it hear each other, the address is answered for after
 ``bound_s(lease_s)``, and from then on never unanswered for longer than ``HANDOVER_S``.
 """
 
+import functools
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -95,7 +96,7 @@ def _farm(luck: Luck, build: Build, spy: Spy | None) -> World:
         world.network.weather = _weather(luck, electorate.lease_s)
     world.late_s = luck.choice((0.0, 0.001, 0.01))
     for name in voters:
-        world.at(luck.uniform(0, electorate.lease_s), lambda name=name: world.start(name))  # type: ignore[misc]
+        world.at(luck.uniform(0, electorate.lease_s), functools.partial(world.start, name))
     return world
 
 
