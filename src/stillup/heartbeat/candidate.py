@@ -85,6 +85,10 @@ class Candidate:
         self.wake_s = None
         self.not_before_s = now_s + wait_s
 
+    def begin_anew(self) -> None:
+        """Forget how often was tried: somebody has won, and the next election is another."""
+        self._tries = 0
+
     def let_go(self, now_s: float, reason: str, to: str | None = None) -> None:
         """Stop holding and asking, and free every vote that was given.
 

@@ -305,6 +305,7 @@ class Node:
         candidate, given = self.candidate, self.voter.given(now_s)
         if given is not None and given.ballot.owner != candidate.owner:
             self._vacancy = Vacancy(given.until_s, given.ballot.name)
+            candidate.begin_anew()
             if candidate.phase is Phase.PREPARING and candidate.held_until_s is None:
                 candidate.rest(now_s)
         elif given is None and self._vacancy.since_s > max(now_s, self.voter.silent_until_s):
