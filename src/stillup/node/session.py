@@ -1,10 +1,4 @@
-"""A session: requests on standard input, answers on standard output, one JSON object a line.
-
-Request: ``{"op": str, "id": int, ...arguments}``. Answers: any number of ``{"id", "event":
-{"step": str, "detail": str}}``, then one ``{"id", "result": {...}}`` or ``{"id", "error":
-{"code": str, "message": str}}``; ``code`` is that of a class in ``stillup.errors``. One
-operation at a time. When the controller goes away in the middle, the operation is finished
-(or taken back) all the same, then the session ends and the lock is free.
+"""The operations of a session, and the session's beginning; the lines are in ``requests``.
 
 A *change* is ``{"kind", "name", "action", "diff": str|null, "by_hand": bool}`` with
 
@@ -47,148 +41,30 @@ Operations:
 """
 
 import contextlib
-import json
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from typing import IO
 
-from stillup.errors import InputRefused, ServerFailed, StillupError
+from stillup.errors import InputRefused
 from stillup.node import daemon, haproxy, release
-from stillup.node.apply import apply, sentence
+from stillup.node.apply import apply
 from stillup.node.ask import ask
 from stillup.node.bundle import Bundle
 from stillup.node.codec import decode
 from stillup.node.compare import as_json, differences
 from stillup.node.facts import as_json as facts_json
 from stillup.node.facts import facts
-from stillup.node.lock import Lock
-from stillup.node.message import Json, JsonObject
+from stillup.node.message import JsonObject
 from stillup.node.observe import observe
 from stillup.node.recover import known
+from stillup.node.requests import Operation, Session, number, text
 from stillup.node.state import state
-from stillup.node.world import World
-
-LINE_LIMIT = 64 * 1024 * 1024
-"""The longest request, in bytes: a bundle is some 100 kB, a piece of a release 1 MB."""
 
 LINE_CHECK_S = 5.0
 YIELD_S = 30
 """For how long a balancer that let the virtual IP go does not stand for it again."""
-
-Operation = Callable[["Session", JsonObject], JsonObject]
-
-
-class Session:
-    """One controller's session with this server."""
-
-    def __init__(self, world: World, given: IO[bytes], told: IO[bytes]) -> None:
-        self.world = world
-        self.lock = Lock(world)
-        self.upload: release.Upload | None = None
-        self._given = given
-        self._told = told
-        self._deaf = False
-        self._busy = False
-        self._ending = False
-        self._current: Json = None
-
-    def serve(self) -> None:
-        """Answer requests until the controller goes away."""
-        while line := self._given.readline(LINE_LIMIT):
-            self._busy = True
-            self._answer(line)
-            self._busy = False
-            if self._deaf or self._ending:
-                break
-        self._leave()
-
-    def drop_upload(self) -> None:
-        """Forget a release that was begun and not ended."""
-        if self.upload is not None:
-            release.drop(self.upload)
-            self.upload = None
-
-    def _leave(self) -> None:
-        self.drop_upload()
-        self.lock.free()
-
-    def end(self) -> None:
-        """End when the operation under way is done; at once when there is none."""
-        self._ending = True
-        if not self._busy:
-            self._leave()
-            raise SystemExit(0)
-
-    def event(self, step: str, detail: str) -> None:
-        """Tell the controller how far the operation is."""
-        self._tell({"id": self._current, "event": {"step": step, "detail": detail}})
-
-    def _answer(self, line: bytes) -> None:
-        self._current = None
-        try:
-            request = _request(line)
-            self._current = request.get("id")
-            result = _operation(request)(self, request)
-        except StillupError as error:
-            self._fail(error.code, str(error))
-        except OSError as error:
-            self._fail(ServerFailed.code, sentence(error))
-        except Exception as error:  # noqa: BLE001 (the top of the task: a bug ends one request)
-            # Where, not what: the text of an unforeseen error may hold a secret.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {frame.filename}:{frame.lineno}"
-            self._fail(ServerFailed.code, f"a fault of stillup itself: {where}")
-        else:
-            self._tell({"id": self._current, "result": result})
-
-    def _fail(self, code: str, message: str) -> None:
-        self._tell({"id": self._current, "error": {"code": code, "message": message}})
-
-    def _tell(self, answer: JsonObject) -> None:
-        """Send one line; when nobody listens any more, go on in silence."""
-        if self._deaf:
-            return
-        try:
-            self._told.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
-            self._told.flush()
-        except OSError:
-            self._deaf = True
-
-
-def _request(line: bytes) -> JsonObject:
-    with contextlib.suppress(ValueError):
-        request = json.loads(line)
-        if isinstance(request, dict):
-            return request
-    raise InputRefused("a request is one JSON object a line")
-
-
-def _operation(request: Mapping[str, Json]) -> Operation:
-    operation = OPERATIONS.get(str(request.get("op")))
-    if operation is None:
-        raise InputRefused(f"there is no operation {request.get('op')!r}")
-    return operation
-
-
-def text(request: Mapping[str, Json], name: str) -> str:
-    """Return an argument that must be a string."""
-    value = request.get(name)
-    if not isinstance(value, str):
-        raise InputRefused(f"{request.get('op')}: {name} must be a string")
-    return value
-
-
-def number(request: Mapping[str, Json], name: str) -> int:
-    """Return an argument that must be a whole number."""
-    value = request.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InputRefused(f"{request.get('op')}: {name} must be a whole number")
-    return value
 
 
 def _facts(session: Session, request: JsonObject) -> JsonObject:
@@ -336,7 +212,7 @@ def main() -> None:
 
     os.umask(0o022)
     threading.Thread(target=_keep_line_busy, daemon=True).start()
-    session = Session(Machine(), sys.stdin.buffer, sys.stdout.buffer)
+    session = Session(Machine(), OPERATIONS, sys.stdin.buffer, sys.stdout.buffer)
     # A broken line or a closed terminal must not end a change in the middle. Handled, not
     # ignored: what is ignored stays ignored in every program that is started.
     for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):

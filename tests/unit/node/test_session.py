@@ -19,7 +19,8 @@ from stillup.node.bundle import File
 from stillup.node.codec import encode
 from stillup.node.lock import Lock
 from stillup.node.message import Json, JsonObject
-from stillup.node.session import OPERATIONS, Session
+from stillup.node.requests import Session
+from stillup.node.session import OPERATIONS
 
 SOURCE = Path(__file__).parents[3] / "src"
 
@@ -33,7 +34,7 @@ def talk(world: Folder, *requests: Json) -> list[JsonObject]:
     """Send requests, close the line, and return every answer."""
     given = b"".join(json.dumps(request).encode() + b"\n" for request in requests)
     told = io.BytesIO()
-    Session(world, io.BytesIO(given), told).serve()
+    Session(world, OPERATIONS, io.BytesIO(given), told).serve()
     return [json.loads(line) for line in told.getvalue().splitlines()]
 
 
@@ -124,7 +125,7 @@ def test_when_the_controller_goes_away_the_apply_is_finished_and_nothing_more(
 ) -> None:
     apply = json.dumps({"op": "apply", "id": 1, "bundle": encode(bundle())}).encode()
     more = json.dumps({"op": "apply", "id": 2, "bundle": encode(bundle("more\n"))}).encode()
-    Session(world, io.BytesIO(apply + b"\n" + more + b"\n"), Gone(answers)).serve()
+    Session(world, OPERATIONS, io.BytesIO(apply + b"\n" + more + b"\n"), Gone(answers)).serve()
     assert (world.root / "etc/engine.conf").read_text() == "good\n"
     assert world.unit("engine.service") == ("active", "enabled")
     Lock(world).take("the next")
@@ -133,7 +134,7 @@ def test_when_the_controller_goes_away_the_apply_is_finished_and_nothing_more(
 def test_when_it_goes_away_during_a_failing_apply_it_is_taken_back(world: Folder) -> None:
     talk(world, {"op": "apply", "id": 1, "bundle": encode(bundle())})
     sick = json.dumps({"op": "apply", "id": 2, "bundle": encode(bundle("SICK\n"))}).encode()
-    Session(world, io.BytesIO(sick + b"\n"), Gone(2)).serve()
+    Session(world, OPERATIONS, io.BytesIO(sick + b"\n"), Gone(2)).serve()
     assert (world.root / "etc/engine.conf").read_text() == "good\n"
     assert world.state()["runs"]["engine.service"] == ["good\n"]
 
