@@ -50,7 +50,6 @@ import time
 from stillup.errors import InputRefused
 from stillup.node import daemon, haproxy, release
 from stillup.node.apply import apply
-from stillup.node.ask import ask
 from stillup.node.bundle import Bundle
 from stillup.node.codec import decode
 from stillup.node.compare import as_json, differences
@@ -115,6 +114,9 @@ def _state(session: Session, _request: JsonObject) -> JsonObject:
 
 
 def _ask(_session: Session, request: JsonObject) -> JsonObject:
+    # Imported here: HTTP and TLS would be a fifth of every session's start.
+    from stillup.node.ask import ask
+
     return ask(text(request, "url"), text(request, "host"), number(request, "within_s"))
 
 
