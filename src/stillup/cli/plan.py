@@ -96,7 +96,7 @@ def _lines(plan: "Plan", *, full: bool) -> Iterator["Text"]:
         for number, step in enumerate(plan.steps, start=1):
             yield Text(f"  {number}. {step}")
     elif not plan.refusals:
-        yield Text(f"nothing to change on {len(plan.standings)} servers")
+        yield Text(f"nothing to change on {', '.join(plan.standings)}")
     for sentence in plan.warnings:
         yield Text(f"note: {sentence}", style="yellow")
     for refusal in plan.refusals:
