@@ -14,6 +14,10 @@ class Addresses:
     def __init__(self) -> None:
         self._netlink = Netlink(ROUTE)
 
+    def close(self) -> None:
+        """Close the socket; the addresses stay as they are."""
+        self._netlink.close()
+
     def link(self, name: str) -> LinkSeen | None:
         """Return the interface called ``name``; None if there is none."""
         for told in self._netlink.dump(route.GET_LINK, DUMP, route.all_links()):

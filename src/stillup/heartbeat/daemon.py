@@ -77,7 +77,8 @@ class Daemon:
         self.journal = Journal(self.loop.now_s)
         self.notify = Notify()
         incarnation = int.from_bytes(os.urandom(8), "big")
-        self.node = self._node(incarnation, runtime)
+        self._runtime = runtime
+        self.node = self._node(incarnation)
         self.history = History(self.loop.now_s())
         peers = {name: at for name, at in settings.voters.items() if name != settings.name}
         fingerprint = self.node.electorate.fingerprint()
@@ -156,10 +157,10 @@ class Daemon:
         self.loop.at("core", self.node.next_timer_s(), self._on_timer)
         return let_go
 
-    def _node(self, incarnation: int, runtime: Path | None) -> Node:
+    def _node(self, incarnation: int) -> Node:
         settings = self.settings
         electorate = Electorate(tuple(settings.voters), settings.candidates, settings.lease_s)
-        silence_s = memory.silence_s(runtime, settings.lease_s)
+        silence_s = memory.silence_s(self._runtime, settings.lease_s)
         luck = random.Random(incarnation).random
         return Node(
             NodeSettings(settings.name, electorate, settings.vip.preferred, silence_s),
@@ -269,6 +270,7 @@ class Daemon:
             self.loop.at("watchdog", now_s + period_s, self._feed_watchdog)
 
     def _tell_ready(self, _now_s: float) -> None:
+        memory.remember(self._runtime, self.settings.lease_s)
         self.notify.say("READY=1", f"STATUS={self._sentence()}")
 
     def _sentence(self) -> str:

@@ -6,11 +6,10 @@ were.
 """
 
 import contextlib
+import os
 import socket
 import stat
-import sys
 from collections.abc import Callable, Mapping
-from os import fstat
 from typing import TypeAlias
 
 Fields: TypeAlias = Mapping[str, object]
@@ -33,11 +32,12 @@ class Journal:
 
     def __init__(self, now_s: Callable[[], float], descriptor: int = 2) -> None:
         self._now_s = now_s
+        self._descriptor = descriptor
         self._dropped = 0
         self._held_back: dict[str, tuple[float, int]] = {}
         self._socket: socket.socket | None = None
         with contextlib.suppress(OSError):
-            if stat.S_ISSOCK(fstat(descriptor).st_mode):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 self._socket = socket.socket(fileno=socket.dup(descriptor))
 
     def __call__(self, words: str, fields: Fields) -> None:
@@ -47,7 +47,7 @@ class Journal:
         try:
             self._write(line(words, fields) + "\n")
             self._dropped = 0
-        except (OSError, ValueError):
+        except OSError:
             self._dropped += 1
 
     def rarely(self, words: str, fields: Fields) -> None:
@@ -64,8 +64,7 @@ class Journal:
         if self._socket is not None:
             self._socket.send(text.encode(), socket.MSG_DONTWAIT)
         else:
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            os.write(self._descriptor, text.encode())
 
 
 def _spelled(value: object) -> str:

@@ -79,6 +79,10 @@ class KernelLease:
         """Names of the table families in force."""
         return [NAMES[family] for family in self._families]
 
+    def close(self) -> None:
+        """Close the socket; rules and lease stay as they are."""
+        self._netlink.close()
+
     def create(self) -> None:
         """Make the rules, or renew them; a running lease goes on.
 

@@ -1,0 +1,144 @@
+"""The small pure parts of the daemon: rules, filters, lateness, log lines, history, memory."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from stillup.heartbeat import memory
+from stillup.heartbeat.journal import Journal, line
+from stillup.heartbeat.lateness import WINDOW_S, Lateness
+from stillup.heartbeat.packet_filter import Step, assembled, claims, datagrams
+from stillup.heartbeat.report import MOVES, History, Move
+from stillup.heartbeat.ruleset import interface_rules, rules, without
+
+LOADS = {0x20, 0x28}
+VIP = 0x0A000001
+
+
+def lets_in(steps: Iterable[Step], loads: Mapping[int, int]) -> bool:
+    """Run a filter as the kernel would; ``loads`` is what the packet has at each place."""
+    program, place, accumulator = list(steps), 0, 0
+    while program[place].code != 0x06:
+        step = program[place]
+        place += 1
+        if step.code in LOADS:
+            accumulator = loads[step.value]
+        else:
+            place += step.if_so if accumulator == step.value else step.if_not
+    return program[place].value != 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "sender", "is_in"), [(1, VIP, True), (4, VIP, False), (1, VIP + 1, False)]
+)
+def test_only_foreign_claims_of_the_address_are_heard(kind: int, sender: int, is_in: bool) -> None:  # noqa: FBT001
+    assert lets_in(claims("10.0.0.1"), {0xFFFFF004: kind, 28: sender}) == is_in
+
+
+@pytest.mark.parametrize("count", [1, 2, 30, 250])
+def test_only_our_own_datagrams_from_our_own_servers_are_heard(count: int) -> None:
+    servers = [f"10.0.{number // 250}.{number % 250 + 2}" for number in range(count)]
+    steps = datagrams(b"SU", servers)
+    first, last = 0x0A000002, 0x0A000002 + count - 1
+
+    for source in (first, last):
+        assert lets_in(steps, {8: 0x5355, 0xFFF0000C: source})
+        assert not lets_in(steps, {8: 0x5356, 0xFFF0000C: source})
+    for source in (first - 1, last + 1):
+        assert not lets_in(steps, {8: 0x5355, 0xFFF0000C: source})
+    assert len(assembled(steps)) == 8 * (count + 5)
+
+
+def test_more_servers_than_a_filter_holds_are_refused() -> None:
+    with pytest.raises(ValueError, match="251 servers"):
+        datagrams(b"SU", [f"10.0.{number // 250}.{number % 250 + 1}" for number in range(251)])
+
+
+def test_every_rule_drops_what_is_not_in_the_lease() -> None:
+    said = [each for each in rules("10.0.0.1").splitlines() if each.startswith("add rule")]
+    said += [
+        each for each in interface_rules("10.0.0.1", "eth0").splitlines() if "add rule" in each
+    ]
+
+    assert len(said) == 5
+    assert all("10.0.0.1" in each and "!= @lease counter drop" in each for each in said)
+
+
+def test_rules_can_be_made_twice_and_never_empty_a_set() -> None:
+    words = [each.split()[0] for each in rules("10.0.0.1").splitlines()]
+
+    assert set(words) == {"add", "flush"}
+    assert "flush set" not in rules("10.0.0.1")
+    assert without("netdev") == "add table netdev stillup_vip\ndelete table netdev stillup_vip"
+
+
+def test_lateness_is_kept_for_ever_and_for_the_last_minutes() -> None:
+    late = Lateness()
+    late.add(0.3, 1000.0)
+    late.add(0.1, 1001.0)
+    assert (late.longest_s, late.recent_s) == (0.3, 0.3)
+
+    late.add(0.02, 1000.0 + WINDOW_S)
+    assert late.recent_s == 0.3
+    late.add(0.01, 1000.0 + 2 * WINDOW_S)
+
+    assert (late.longest_s, late.recent_s) == (0.3, 0.02)
+
+
+def test_lateness_of_long_ago_is_not_recent() -> None:
+    late = Lateness()
+    late.add(0.3, 1000.0)
+    late.add(0.01, 1000.0 + 5 * WINDOW_S)
+
+    assert late.recent_s == 0.01
+
+
+def test_a_log_line_has_fixed_words_first_and_quotes_what_has_spaces() -> None:
+    said = line("vip acquired", {"address": "10.0.0.1", "after": 0.31234, "reason": 'a "b"\nc'})
+
+    assert said == "vip acquired address=10.0.0.1 after=0.312 reason=\"a 'b' c\""
+
+
+def test_a_flood_of_one_kind_of_event_is_one_line_with_a_count(tmp_path: Path) -> None:
+    now_s = [100.0]
+    with (tmp_path / "log").open("w+b") as file:
+        journal = Journal(lambda: now_s[0], file.fileno())
+        for _ in range(50):
+            journal.rarely("datagram refused", {"source": "10.0.0.9"})
+        now_s[0] += 5.0
+        journal.rarely("datagram refused", {"source": "10.0.0.9"})
+        file.seek(0)
+
+        assert file.read().decode().splitlines() == [
+            "datagram refused source=10.0.0.9",
+            "datagram refused source=10.0.0.9 more=49",
+        ]
+
+
+def test_the_history_keeps_the_last_moves_and_says_how_long_each_state_lasted() -> None:
+    history = History(100.0)
+    lasted = [
+        history.add(Move(0.0, "lb1", f"{number}.lb1", "it has enough votes"), 100.0 + number)
+        for number in range(1, MOVES + 6)
+    ]
+
+    assert lasted == [1.0] * (MOVES + 5)
+    assert len(history.moves) == MOVES
+    assert history.moves[-1].ballot == f"{MOVES + 5}.lb1"
+
+
+def test_a_voter_is_silent_for_the_longest_lease_of_its_earlier_lives(tmp_path: Path) -> None:
+    assert memory.silence_s(tmp_path, 2.0) == 2.0
+    assert memory.silence_s(tmp_path, 0.5) == 2.0
+    assert memory.silence_s(tmp_path, 0.5) == 2.0  # the last life did not outlive its silence
+    memory.remember(tmp_path, 0.5)
+    assert memory.silence_s(tmp_path, 0.5) == 0.5
+    assert memory.silence_s(None, 0.5) == 0.5
+
+
+def test_a_memory_that_cannot_be_read_or_written_does_not_matter(tmp_path: Path) -> None:
+    (tmp_path / memory.FILE).write_text("rubbish")
+
+    assert memory.silence_s(tmp_path, 0.5) == 0.5
+    assert memory.silence_s(tmp_path / "none", 0.5) == 0.5

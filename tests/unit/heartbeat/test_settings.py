@@ -1,0 +1,182 @@
+"""The daemon's settings: read, or refused with every problem and the way out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stillup.errors import InputRefused
+from stillup.heartbeat.settings import (
+    DaemonSettings,
+    Json,
+    Vip,
+    Watch,
+    keys,
+    load,
+    load_keys,
+    parse,
+)
+
+KEY = b"0123456789abcdef"
+
+
+def good() -> dict[str, Json]:
+    return {
+        "farm": "shop",
+        "name": "lb1",
+        "key_file": "/etc/stillup/heartbeat.key",
+        "port": 6940,
+        "lease_ms": 500,
+        "candidates": ["lb1", "lb2"],
+        "voters": {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "web1": "10.0.0.4"},
+        "vips": [{"address": "10.0.0.1", "prefix": 24, "preferred": "lb1"}],
+        "address": "10.0.0.2",
+        "interface": "eth0",
+        "watch": {"unit": "haproxy.service", "check": "http://127.0.0.1:8405/alive"},
+    }
+
+
+def problems(values: Json) -> list[str]:
+    with pytest.raises(InputRefused) as refused:
+        parse(json.dumps(values).encode(), "s.json")
+    return [line.removeprefix("s.json: ") for line in str(refused.value).splitlines()]
+
+
+def test_good_settings_are_read() -> None:
+    assert parse(json.dumps(good()).encode(), "s.json") == DaemonSettings(
+        farm="shop",
+        name="lb1",
+        key_file="/etc/stillup/heartbeat.key",
+        port=6940,
+        lease_s=0.5,
+        candidates=("lb1", "lb2"),
+        voters={"lb1": "10.0.0.2", "lb2": "10.0.0.3", "web1": "10.0.0.4"},
+        vip=Vip("10.0.0.1", 24, "lb1"),
+        address="10.0.0.2",
+        interface="eth0",
+        watch=Watch("haproxy.service", None, "127.0.0.1", 8405, "/alive"),
+    )
+
+
+def test_a_voter_watches_nothing_and_is_no_candidate() -> None:
+    values = good() | {"name": "web1", "address": "10.0.0.4", "watch": None}
+
+    settings = parse(json.dumps(values).encode(), "s.json")
+
+    assert settings.watch is None
+    assert not settings.is_candidate
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"name": ""}, "name: must be a text that is not empty"),
+        ({"name": "web9"}, "name: web9 is not in voters with the address 10.0.0.2"),
+        ({"address": "10.0.0.9"}, "name: lb1 is not in voters with the address 10.0.0.9"),
+        ({"address": "ten"}, "address: ten is not an IPv4 address"),
+        ({"port": 0}, "port: must be a whole number from 1 to 65535"),
+        ({"port": True}, "port: must be a whole number from 1 to 65535"),
+        ({"lease_ms": 99}, "lease_ms: must be a whole number from 100 to 10000"),
+        ({"candidates": []}, "candidates: must be a list of different names"),
+        ({"candidates": ["lb1", "lb1"]}, "candidates: must be a list of different names"),
+        ({"candidates": ["lb1", "lb3"]}, "candidates: lb3 is not in voters"),
+        ({"voters": {}}, "voters: must give each server's address by its name"),
+        ({"voters": {"lb1": "x"}}, "voters.lb1: x is not an IPv4 address"),
+        ({"vips": []}, "vips: must list exactly one virtual IP"),
+        ({"vips": [{"address": "1"}]}, "vips[0].address: 1 is not an IPv4 address"),
+        (
+            {"vips": [{"address": "10.0.0.3"}]},
+            "vips[0].address: 10.0.0.3 is a server's own address",
+        ),
+        (
+            {"vips": [{"address": "10.0.0.1", "preferred": "web1"}]},
+            "vips[0].preferred: web1 is not in candidates",
+        ),
+        (
+            {"vips": [{"address": "10.0.0.1", "prefix": 33}]},
+            "vips[0].prefix: must be a whole number from 1 to 32",
+        ),
+        ({"watch": 1}, "watch: must be an object, or null to watch nothing"),
+        (
+            {"watch": {"check": "http://127.0.0.1/"}},
+            "watch.unit: name the systemd unit to watch, or a pid_file",
+        ),
+        (
+            {"watch": {"unit": "a", "check": "https://localhost/"}},
+            "watch.check: https://localhost/ is not like http://127.0.0.1:8405/alive",
+        ),
+        (
+            {"watch": {"unit": "a", "check": "http://127.0.0.1:99999/"}},
+            "watch.check: http://127.0.0.1:99999/ is not like http://127.0.0.1:8405/alive",
+        ),
+        ({"interfcae": "eth0"}, "interfcae: there is no such setting"),
+    ],
+)
+def test_a_wrong_setting_is_named(changed: dict[str, Json], problem: str) -> None:
+    assert problem in problems(good() | changed)
+
+
+@pytest.mark.parametrize("key", [key for key in good() if key not in ("port", "lease_ms", "watch")])
+def test_a_missing_setting_is_named(key: str) -> None:
+    values = good()
+    del values[key]
+
+    assert any(problem.startswith(f"{key}:") for problem in problems(values))
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert len(problems(good() | {"port": 0, "lease_ms": 0, "interface": 7})) == 3
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b"7"])
+def test_what_is_no_json_object_is_refused_in_a_sentence(data: bytes) -> None:
+    with pytest.raises(InputRefused, match=r"s\.json: (this is not JSON|the settings must be)"):
+        parse(data, "s.json")
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="cannot be read: No such file"):
+        load(tmp_path / "none.json")
+
+
+def test_the_first_key_signs_and_all_are_known_by_the_same_ids_in_any_order() -> None:
+    other = b"another key of sixteen or more"
+    first, second = keys(KEY + b"\n" + other + b"\n", "k"), keys(other + b"\n\n" + KEY, "k")
+
+    assert list(first.values()) == [KEY, other]
+    assert list(second.values()) == [other, KEY]
+    assert set(first) == set(second)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [(b"\n", "k: there is no key in it"), (b"short\n", "k:1: a key needs at least 16 characters")],
+)
+def test_a_wrong_key_file_is_refused(data: bytes, problem: str) -> None:
+    with pytest.raises(InputRefused, match=problem):
+        keys(data, "k")
+
+
+def settings_with(key_file: Path) -> DaemonSettings:
+    return parse(json.dumps(good() | {"key_file": str(key_file)}).encode(), "s.json")
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o620, 0o666])
+def test_a_key_that_others_can_read_or_change_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(KEY)
+    file.chmod(mode)
+
+    with pytest.raises(InputRefused, match="chmod 0600") as refused:
+        load_keys(settings_with(file), None)
+    assert KEY.decode() not in str(refused.value)
+
+
+def test_systemds_copy_of_the_key_is_taken_first(tmp_path: Path) -> None:
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "heartbeat.key").write_bytes(KEY)
+
+    assert list(load_keys(settings_with(Path("/none/heartbeat.key")), str(handed)).values()) == [
+        KEY
+    ]
