@@ -4,6 +4,7 @@ As whole processes, in turns. What a person waits for; the bound is 0.4 s.
 """
 
 import argparse
+import resource
 import subprocess
 import sys
 import time
@@ -31,8 +32,11 @@ def main() -> int:
             figures[name].append(_took_s(words))
     rows = [["", "median (range)"], *([name, spread(took)] for name, took in figures.items())]
     print(table(rows))
+    cpu_s = resource.getrusage(resource.RUSAGE_CHILDREN)
+    rounds = len(figures["stillup check"])
+    print(f"\nCPU, both together: {(cpu_s.ru_utime + cpu_s.ru_stime) / rounds:.2f} s a round")
     check_s, nothing_s = (median(took) for took in figures.values())
-    print(f"\nstillup check over a Python that does nothing: {check_s / nothing_s:.1f}")
+    print(f"stillup check over a Python that does nothing: {check_s / nothing_s:.1f}")
     return conclude(
         [Bound("stillup check", check_s, LIMIT_S, " s")], {"seconds": figures}, arguments.json
     )
