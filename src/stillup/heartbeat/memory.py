@@ -2,9 +2,9 @@
 
 A voter forgets its votes when it ends, so after its start it is silent until they have run
 out. If the farm's lease was made shorter meanwhile, that takes the older, longer time. The
-runtime folder keeps the longest one since the machine booted: it must not shrink while the
-silence it asks for may itself be cut short by one more restart. It is lost when the machine
-boots, which takes longer than a lease of up to some seconds.
+runtime folder keeps the number, and does not let it shrink before the silence is over: one
+more restart might cut that short. It is lost when the machine boots, which takes longer than
+a lease of up to some seconds.
 """
 
 import contextlib
