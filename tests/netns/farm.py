@@ -26,7 +26,7 @@ from stillup.heartbeat.settings import Json
 VIP = "10.0.0.1"
 SERVERS = {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "db1": "10.0.0.4"}
 BALANCERS = ("lb1", "lb2")
-CLIENT = ("client", "10.0.0.9")
+ADDRESSES = {**SERVERS, "client": "10.0.0.9"}
 LEASE_MS = 500
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 HERE = Path(__file__).resolve().parent
@@ -74,8 +74,10 @@ class Farm:
         run("ip", "netns", "add", self.space("bridge"))
         run("ip", "-n", self.space("bridge"), "link", "add", "br0", "type", "bridge")
         run("ip", "-n", self.space("bridge"), "link", "set", "br0", "up")
-        for name, address in (*SERVERS.items(), CLIENT):
-            self._connect(name, address)
+        for name in ADDRESSES:
+            run("ip", "netns", "add", self.space(name))
+            run("ip", "-n", self.space(name), "link", "set", "lo", "up")
+            self.connect(name)
         key = self.folder / "key"
         key.touch(0o600)
         key.write_text("a key for these tests only\n")
@@ -90,7 +92,7 @@ class Farm:
         """End everything and remove the namespaces."""
         for process in (*self.daemons.values(), *self.services.values()):
             end(process)
-        for name in ("bridge", CLIENT[0], *SERVERS):
+        for name in ("bridge", *ADDRESSES):
             with contextlib.suppress(RuntimeError):
                 run("ip", "netns", "delete", self.space(name))
 
@@ -202,10 +204,9 @@ class Farm:
     def _pid_file(self, name: str) -> Path:
         return self.folder / f"{name}.pid"
 
-    def _connect(self, name: str, address: str) -> None:
-        space, bridge = self.space(name), self.space("bridge")
-        run("ip", "netns", "add", space)
-        run("ip", "-n", space, "link", "set", "lo", "up")
+    def connect(self, name: str) -> None:
+        """Give a server or the client an ``eth0``, with its cable in the bridge."""
+        space, bridge, address = self.space(name), self.space("bridge"), ADDRESSES[name]
         peer = ("peer", "name", name, "netns", bridge)
         run("ip", "-n", space, "link", "add", "eth0", "type", "veth", *peer)
         run("ip", "-n", bridge, "link", "set", name, "master", "br0", "up")

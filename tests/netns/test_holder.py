@@ -187,3 +187,54 @@ def test_a_foreign_claim_is_answered(farm: Farm) -> None:
 
     assert seen.speakers(farm) == ["lb1"]
     assert seen.outage_s < 0.1
+
+
+def test_an_interface_that_goes_and_comes_back_is_used_again(farm: Farm) -> None:
+    run("ip", "-n", farm.space("lb1"), "link", "delete", "eth0")
+    moved(farm)
+    farm.connect("lb1")
+    wait_for(lambda: farm.status("lb1").get("healthy") is True, "lb1 is fit again")
+    wait_for(lambda: farm.status("lb1").get("holder") == {"10.0.0.1": "lb2"}, "lb1 knows")
+
+    with observed(farm) as seen:
+        farm.services["lb2"].kill()
+        moved(farm, "lb1")
+
+    assert seen.speakers(farm) == ["lb2", "lb1"]
+    assert seen.outage_s < 0.1
+    assert farm.status("lb1")["kernel"]["families"] == ["inet", "arp", "netdev"]  # type: ignore[call-overload,index]  # JSON
+
+
+def test_a_server_without_the_lease_does_not_reach_the_address_in_itself(farm: Farm) -> None:
+    asked = "import socket;print(socket.create_connection(('10.0.0.1',80),0.3).getpeername())"
+    argv = (*farm.enter("lb1"), sys.executable, "-c", asked)
+    assert "10.0.0.1" in run(*argv)
+
+    end(farm.daemons["lb1"])
+    moved(farm)
+
+    assert "10.0.0.1" in run("ip", "-n", farm.space("lb1"), "address")
+    with pytest.raises(RuntimeError, match="timed out"):
+        run(*argv)
+
+
+def test_a_flood_of_rubbish_moves_nothing(farm: Farm) -> None:
+    flood = (
+        "import socket,time;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);t=time.time()+1\n"
+        "while time.time()<t: s.sendto(b'SU'+bytes(200),('10.0.0.2',6940))"
+    )
+    with observed(farm) as seen:
+        run(*farm.enter("client"), sys.executable, "-c", flood)
+
+    assert seen.speakers(farm) == ["lb1"]
+    assert len(farm.status("lb1")["moves"]) == 1  # type: ignore[arg-type]  # JSON
+
+
+def test_a_second_daemon_on_a_server_ends_before_it_touches_anything(farm: Farm) -> None:
+    first = farm.daemons["lb1"]
+    farm.start_daemon("lb1")
+    assert farm.daemons["lb1"].wait(5) == 1
+    farm.daemons["lb1"] = first
+
+    assert "is a heartbeat running already?" in farm.log("lb1")
+    assert farm.holder() == "lb1"

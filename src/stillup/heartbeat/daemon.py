@@ -63,6 +63,7 @@ class Daemon:
     Raises:
         NftablesRefused: On a candidate, if the kernel's rules cannot be made.
         OSError: If the control socket cannot be made.
+        ServerFailed: If another daemon runs on this server already.
     """
 
     def __init__(
@@ -91,6 +92,8 @@ class Daemon:
             self._on_message,
             self.journal.rarely,
         )
+        # First of all: with another daemon on this server, nothing must be touched.
+        self.transport.open()
         self.link = LinkWatch(self.loop, settings.interface, self._on_link, self._on_address_gone)
         self.holding: Holding | None = None
         self.probe: Probe | None = None
@@ -109,7 +112,6 @@ class Daemon:
         """Run until told to end by SIGTERM or SIGINT."""
         self._catch_signals()
         standing = process.settle()
-        self.transport.open()
         if self.probe is not None:
             self.probe.start()
         self._judge()
@@ -250,6 +252,7 @@ class Daemon:
         signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._signals = (ours, pythons)
         self.loop.watch(ours, self._on_signal)
 

@@ -108,8 +108,10 @@ def address(index: int, wanted: str, prefix: int) -> bytes:
     )
 
 
-def _link(told: Message) -> Seen:
-    _family, _kind, index, flags, _change = _LINK.unpack_from(told.body)
+def _link(told: Message) -> Seen | None:
+    family, _kind, index, flags, _change = _LINK.unpack_from(told.body)
+    if family != 0:
+        return None  # of a bridge about its port: "gone" means gone from the bridge
     fields = attributes(told.body, _LINK.size)
     name = fields.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace")
     if told.kind == DELETE_LINK:

@@ -10,6 +10,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from stillup.errors import ServerFailed
 from stillup.heartbeat import packet_filter
 from stillup.heartbeat.attach import attach
 from stillup.heartbeat.loop import Loop
@@ -66,6 +67,9 @@ class Transport:
         """Open the socket, or open it anew after the interface came back.
 
         Where the interface is missing, it is tried again until it is there.
+
+        Raises:
+            ServerFailed: If another daemon runs on this server already.
         """
         self.close()
         datagrams = socket.socket(
@@ -83,6 +87,11 @@ class Transport:
         except OSError as error:
             datagrams.close()
             address = f"{self._here[0]}:{self._here[1]}"
+            if error.errno == errno.EADDRINUSE:
+                raise ServerFailed(
+                    f"another program listens at {address}: is a heartbeat running already? "
+                    "see `systemctl status stillup-heartbeat`"
+                ) from error
             self._log("listening impossible", {"address": address, "reason": error.strerror})
             self._loop.at("transport", self._loop.now_s() + _RETRY_S, lambda _: self.open())
             return

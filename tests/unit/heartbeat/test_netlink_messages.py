@@ -54,6 +54,12 @@ def test_an_interface_has_a_carrier_if_it_is_up_and_so_is_what_is_below_it() -> 
     assert route.seen(link(17, 0x10001)) == LinkGone(7, "eth0")
 
 
+def test_what_a_bridge_says_of_its_port_is_not_about_the_interface() -> None:
+    told = link(17, 0x10001)
+
+    assert route.seen(Message(told.kind, 0, b"\7" + told.body[1:])) is None
+
+
 def test_an_address_is_ours_by_its_mark() -> None:
     ours = Message(20, 0, route.address(7, VIP, 24))
     anothers = Message(20, 0, struct.pack("=BBBBI", 2, 24, 0, 0, 7) + ours.body[8:16])
