@@ -1,0 +1,175 @@
+"""The parts at work on real machines: sessions, drains, planned changes, overload, TLS."""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.lab.figures import figure
+from tests.lab.running import RunningLab
+from tests.lab.visitor import Visitor
+
+from stillup.lab.answers import cost
+from stillup.lab.asker import asking
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+
+WEBS = ("web1", "web2", "web3")
+
+
+@pytest.fixture
+def farm(applied: RunningLab) -> RunningLab:
+    """The farm with all its servers up and none drained."""
+    applied.stillup("--lab", "status", "--wait", "60")
+    return applied
+
+
+def test_a_session_survives_each_web_server_and_php_itself(
+    farm: RunningLab, tmp_path: Path
+) -> None:
+    visitor = Visitor(farm, tmp_path / "jar")
+    assert visitor.get().visits == 1
+    for count, server in enumerate(WEBS, 2):
+        farm.lab.power(server, on=False)
+        page = visitor.get()
+        assert page.web != server
+        assert page.visits == count
+        farm.lab.power(server, on=True)
+        farm.stillup("--lab", "status", "--wait", "60")
+    for server in WEBS:
+        farm.shell(server, "systemctl restart php8.4-fpm.service")
+    assert visitor.get().visits == len(WEBS) + 2
+
+
+def test_a_drained_web_server_keeps_nobody_even_after_a_reload(
+    farm: RunningLab, tmp_path: Path
+) -> None:
+    visitor = Visitor(farm, tmp_path / "jar")
+    home = visitor.get().web
+    assert [visitor.get().web for _ in range(4)] == [home] * 4, "the cookie does not hold"
+    farm.stillup("--lab", "drain", home)
+    try:
+        assert home not in {visitor.get().web for _ in range(6)}
+        for balancer in ("lb1", "lb2"):
+            farm.shell(balancer, "systemctl reload haproxy.service")
+        assert home not in {visitor.get().web for _ in range(6)}
+        for balancer in ("lb1", "lb2"):
+            farm.shell(balancer, "systemctl restart haproxy.service")
+        farm.stillup("--lab", "status", "--wait", "60", check=False)
+        assert home not in {visitor.get().web for _ in range(6)}
+    finally:
+        farm.stillup("--lab", "undrain", home)
+    page = visitor.get()
+    assert page.web == home
+    assert page.visits == 24
+
+
+@pytest.mark.parametrize(
+    ("servers", "line"),
+    [
+        (("lb1", "lb2"), "systemctl reload haproxy.service"),
+        (WEBS, "systemctl reload nginx.service php8.4-fpm.service"),
+        (("lb1", "lb2", *WEBS, "db1"), "systemctl reload stillup-firewall.service"),
+    ],
+    ids=["haproxy", "nginx and PHP", "firewall"],
+)
+def test_a_reload_costs_no_request(farm: RunningLab, servers: tuple[str, ...], line: str) -> None:
+    with asking(farm.lab, "/", timeout_s=10.0) as client:
+        for server in servers * 2:
+            farm.shell(server, line)
+        answers = client.stop()
+    seen = cost(answers)
+    figure(f"{line.removeprefix('systemctl ')}: {seen.failed} of {seen.asked} requests failed")
+    assert seen.failures == ()
+    assert seen.asked > 100
+
+
+# Holds as many requests open as there are places, then asks once more and tells the answer.
+OVERLOAD = """
+import socket, sys
+address, places = sys.argv[1], int(sys.argv[2])
+held = []
+for _ in range(places):
+    held.append(socket.create_connection((address, 80)))
+    held[-1].sendall(b"GET /slow.php HTTP/1.1\\r\\nHost: shop.example\\r\\n\\r\\n")
+last = socket.create_connection((address, 80))
+last.sendall(b"GET /style.css HTTP/1.1\\r\\nHost: shop.example\\r\\nConnection: close\\r\\n\\r\\n")
+sys.stdout.write(last.makefile().read())
+"""
+
+
+def test_one_request_too_many_waits_and_is_then_told_when_to_come_back(farm: RunningLab) -> None:
+    """Every place at every web server is taken for longer than the queue lasts."""
+    queue_s = farm.farm.balancer.queue_s
+    places = farm.farm.balancer.maxconn_per_server * len(WEBS)
+    for server in WEBS:
+        page = f"<?php sleep({queue_s + 4:.0f});"
+        farm.shell(server, f"echo '{page}' >/srv/site/current/slow.php")
+    address = str(farm.farm.vip.addresses[0])
+    try:
+        began = time.monotonic()
+        told = farm.client(sys.executable, "-c", OVERLOAD, address, str(places)).stdout
+        waited_s = time.monotonic() - began
+    finally:
+        for server in WEBS:
+            # The restart ends what is still asleep for users who are long gone.
+            farm.shell(server, "rm /srv/site/current/slow.php; systemctl restart php8.4-fpm")
+    assert told.startswith("HTTP/1.1 503 Service Unavailable")
+    assert "retry-after: 5" in told
+    assert "One moment, please" in told
+    assert queue_s <= waited_s < queue_s + 4
+
+
+def test_what_a_guest_writes_is_shown_as_text_and_kept(farm: RunningLab, tmp_path: Path) -> None:
+    guest = Visitor(farm, tmp_path / "jar")
+    assert guest.write("<b>Zoë</b>", "<script>alert(1)</script> 😀 'quoted'").status == 303
+    page = Visitor(farm, tmp_path / "other").get()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; 😀 &#039;quoted&#039;" in page.text
+    assert "<script>" not in page.text
+    assert guest.get("/", "--data", "proof=forged&name=a&words=b").status == 303
+    assert "too old" in guest.get().text
+
+
+def test_users_speak_http_2_and_modern_tls_only(farm: RunningLab, tmp_path: Path) -> None:
+    visitor = Visitor(farm, tmp_path / "jar")
+    address = f"https://{farm.farm.vip.addresses[0]}/"
+    page = visitor.ask(address, "--insecure", "--http2", "--compressed")
+    assert page.head.startswith("http/2 200")
+    assert "content-encoding: gzip" in page.head
+    old = ("curl", "-sS", "--insecure", "--tls-max", "1.1", "--tlsv1.0", address)
+    assert farm.client(*old, check=False).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "path", ["/.git/config", "/.env", "/dump.sql", "/index.php~", "/uploads/x.php", "/nothing"]
+)
+def test_what_is_no_page_is_not_found(farm: RunningLab, tmp_path: Path, path: str) -> None:
+    assert Visitor(farm, tmp_path / "jar").get(path).status == 404
+
+
+def test_a_visitor_cannot_claim_another_address_or_the_checks_workers(
+    farm: RunningLab, tmp_path: Path
+) -> None:
+    claim = ("--header", "X-Forwarded-For: 8.8.8.8", "--header", "X-Forwarded-For;")
+    assert Visitor(farm, tmp_path / "jar").get("/health?claimed", *claim).status == 200
+    logged = "".join(
+        farm.shell(server, "sleep 1.2; cat /var/log/nginx/access.log") for server in WEBS
+    )
+    lines = [line for line in logged.splitlines() if "/health?claimed" in line]
+    assert lines
+    assert not [line for line in lines if line.startswith("8.8.8.8")]
+
+
+def test_no_engine_warns_and_no_unit_has_failed(farm: RunningLab) -> None:
+    units = "nginx php8.4-fpm haproxy mariadb chrony stillup-firewall stillup-heartbeat"
+    for server in farm.farm.servers:
+        failed = farm.shell(server.name, "systemctl --failed --no-legend --plain")
+        assert failed.strip() == "", f"{server.name}: {failed}"
+        told = farm.shell(
+            server.name,
+            "journalctl --no-pager -q -b -o cat -p err "
+            + " ".join(f"-u {unit}" for unit in units.split()),
+            check=False,
+        )
+        assert not re.search(r"(?i)deprecat|invalid|unknown", told), f"{server.name}: {told}"
