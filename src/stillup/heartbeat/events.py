@@ -7,8 +7,8 @@ on them:
 1. ``now_s`` is read from a monotonic clock that also counts suspended time
    (``CLOCK_BOOTTIME``) right before ``handle``, never kept from earlier.
 2. ``Hold.until_s`` is an instant on that clock. What is left of it is computed right before
-   the kernel is told, rounded down; the clock is read once more after, and if the telling
-   took longer than the enforcement margin, the hold is taken back and told anew.
+   the kernel is told, rounded down; the kernel itself refuses it if the telling took longer
+   than the enforcement margin (``kernel_lease.py``), and then it is told anew.
 3. ``LetGo`` is in force in the kernel before any later effect is carried out. If it cannot
    be put in force, the shell stops without sending the rest: the kernel ends the hold.
 4. When a timer fired late, waiting datagrams are handled before ``TimerFired``.

@@ -1,7 +1,7 @@
 """The event loop: descriptors and named timers on epoll, nothing else.
 
-asyncio would cost 11 MB and about twice the CPU for the same
-(docs/decisions/0303-an-event-loop-of-our-own.md). The one rule that matters here: after a
+asyncio would cost 11 MB for the same (docs/decisions/0303-an-event-loop-of-our-own.md). The
+one rule that matters here: after a
 late wake-up, whatever waits to be read is read before any timer runs, so that a server that
 was frozen hears what the others said meanwhile before it believes them dead.
 """
