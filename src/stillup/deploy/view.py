@@ -68,9 +68,16 @@ class Situation:
         return bool(seen) and all(backend.up for backend in seen.values())
 
     def up_at(self, balancer: str) -> tuple[str, ...]:
-        """Return the web servers that ``balancer`` sees up and sends users to."""
+        """Return the web servers that ``balancer`` sees up and sends users to.
+
+        One that the farm file no longer names is left out: the balancer will forget it.
+        """
         views = self.standings[balancer].backends or {}
-        return tuple(web for web, view in views.items() if view.up and not view.drained_by)
+        return tuple(
+            server.name
+            for server in self.farm.having(Role.WEB)
+            if (view := views.get(server.name)) and view.up and not view.drained_by
+        )
 
     def drained_by(self, web: str, whom: str) -> bool:
         """Tell whether it is drained by ``whom`` at any balancer."""

@@ -15,6 +15,7 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
     haproxy silent          a balancer whose HAProxy does not answer
     voters NAME NAME ...    whom its heartbeat votes with; all servers if nothing is said
     unreachable             no session
+    gone                    no longer in the farm file, but running, and known to the balancers
 """
 
 from collections.abc import Iterator
@@ -56,14 +57,15 @@ def planned(description: str) -> str:
     all_ = [_described(n, line) for n, line in enumerate(lines) if not line.startswith("local ")]
     read = read_farm(EXAMPLE.read_bytes(), "farm.toml")
     assert isinstance(read, Farm)
-    farm = replace(read, servers=tuple(one.server for one in all_))
-    reached = [one for one in all_ if not one.says("unreachable")]
+    ours = [one for one in all_ if not one.says("gone")]
+    farm = replace(read, servers=tuple(one.server for one in ours))
+    reached = [one for one in ours if not one.says("unreachable")]
     situation = Situation(
         farm,
         {one.server.name: _standing(one, all_) for one in reached},
         {
             one.server.name: f"{one.server.name} cannot be reached"
-            for one in all_
+            for one in ours
             if one not in reached
         },
         local,
