@@ -23,6 +23,7 @@ class Vip(TypedDict):
 class Server(TypedDict):
     name: str
     reachable: bool
+    as_written: bool
     seen_as: dict[str, str]
 
 
@@ -83,6 +84,7 @@ def test_a_whole_farm_serves_and_a_real_request_says_so(serving: RunningLab) -> 
     servers = {server["name"]: server for server in verdict["servers"]}
     assert list(servers) == ["lb1", "lb2", "web1", "web2", "web3", "db1"]
     assert all(server["reachable"] for server in servers.values())
+    assert all(server["as_written"] for server in servers.values())
     assert servers["web2"]["seen_as"] == {"lb1": "up", "lb2": "up"}
     requests = verdict["requests"]
     assert {(one["status"], one["balancer"]) for one in requests} == {(200, vip["holder"])}

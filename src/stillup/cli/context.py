@@ -11,12 +11,13 @@ from pathlib import Path
 from stillup.cli.certificate import PairRefused
 from stillup.cli.files import read_file
 from stillup.cli.local_files import beside, own_certificate
-from stillup.cli.secrets_file import complete_secrets
+from stillup.cli.secrets_file import complete_secrets, given_secrets
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
 from stillup.model.farm import Farm, Secrets
 from stillup.model.problems import Problem, listing, printable
 from stillup.model.read import FarmText, read_farm_text
+from stillup.model.secrets import GivenSecrets
 from stillup.servers.connection import Access
 
 
@@ -60,10 +61,30 @@ def load_secrets(farm: Farm, path: Path) -> Secrets:
             problems.
     """
     now = datetime.now(UTC)
-    given = complete_secrets(farm, path, now)
-    assert given.heartbeat_key is not None
-    assert given.database_password is not None
-    assert given.stats_password is not None
+    secrets = _whole(complete_secrets(farm, path, now), farm, path, now)
+    assert secrets is not None
+    return secrets
+
+
+def kept_secrets(farm: Farm, path: Path) -> Secrets | None:
+    """Return the farm's secrets as they are; None when some are missing. Makes nothing.
+
+    Raises:
+        InputRefused: As ``load_secrets``.
+    """
+    given = given_secrets(path)
+    if not isinstance(given, GivenSecrets):
+        raise InputRefused(listing(given))
+    return _whole(given, farm, path, datetime.now(UTC))
+
+
+def _whole(given: GivenSecrets, farm: Farm, path: Path, now: datetime) -> Secrets | None:
+    if (
+        given.heartbeat_key is None
+        or given.database_password is None
+        or given.stats_password is None
+    ):
+        return None
     return Secrets(
         heartbeat_key=given.heartbeat_key,
         database_password=given.database_password,

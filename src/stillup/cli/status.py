@@ -7,19 +7,23 @@ line. A watch ends by Ctrl-C, with the exit code of its last look.
 
 import asyncio
 import json
+import os
 import sys
 from argparse import ArgumentTypeError, Namespace
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillup.cli.arguments import Subparsers
-from stillup.cli.context import access_for, load_farm
+from stillup.cli.context import access_for, kept_secrets, load_farm
+from stillup.cli.secrets_file import secrets_path
 from stillup.errors import EXIT_DONE, EXIT_WORLD
 
 if TYPE_CHECKING:
     from stillup.cli.status_view import Screen
     from stillup.model.farm import Farm
     from stillup.servers.connection import Access
+    from stillup.status.collect import Wanted
     from stillup.status.observed import Observed
     from stillup.status.verdict import Verdict
 
@@ -58,30 +62,33 @@ def run(arguments: Namespace) -> int:
     farm = load_farm(arguments.file)
     access = access_for(arguments, farm)
     teller = _Teller(farm, as_json=arguments.json)
+    wanted = _wanted(farm, arguments.file)
     if arguments.wait is not None:
         asyncio.run(_wait(farm, access, arguments.wait, teller))
     elif arguments.watch is None:
-        asyncio.run(_once(farm, access, teller))
+        asyncio.run(_once(farm, access, teller, wanted))
     else:
         try:
-            asyncio.run(_watch(farm, access, arguments.watch, teller))
+            asyncio.run(_watch(farm, access, arguments.watch, teller, wanted))
         except KeyboardInterrupt:
             if not teller.told:
                 raise
     return teller.exit_code
 
 
-async def _once(farm: "Farm", access: "Access", teller: "_Teller") -> None:
+async def _once(farm: "Farm", access: "Access", teller: "_Teller", wanted: "Wanted | None") -> None:
     from stillup.status.collect import collect
 
-    teller.tell(await collect(farm, access))
+    teller.tell(await collect(farm, access, wanted=wanted))
 
 
-async def _watch(farm: "Farm", access: "Access", every_s: float, teller: "_Teller") -> None:
+async def _watch(
+    farm: "Farm", access: "Access", every_s: float, teller: "_Teller", wanted: "Wanted | None"
+) -> None:
     from stillup.status.collect import watch
 
     with teller.watching():
-        async with aclosing(watch(farm, access, every_s=every_s)) as looks:
+        async with aclosing(watch(farm, access, every_s=every_s, wanted=wanted)) as looks:
             async for observed in looks:
                 teller.tell(observed)
 
@@ -99,6 +106,24 @@ async def _wait(farm: "Farm", access: "Access", wait_s: float, teller: "_Teller"
             if serving or asyncio.get_running_loop().time() >= until_s:
                 teller.tell(observed)
                 return
+
+
+def _wanted(farm: "Farm", path: Path) -> "Wanted | None":
+    """Return what each server should have; None where there are no secrets, or not for us.
+
+    Looking makes no secrets, and somebody who may not read them may still look.
+    """
+    if not os.access(secrets_path(path), os.R_OK):
+        return None
+    secrets = kept_secrets(farm, path)
+    if secrets is None:
+        return None
+    from stillup.node.codec import fingerprint
+    from stillup.parts.bundle import wanted
+    from stillup.servers.code import heartbeat_code
+
+    code = heartbeat_code()
+    return lambda server, facts: fingerprint(wanted(farm, server, secrets, facts, code))
 
 
 class _Teller:

@@ -7,10 +7,13 @@ again when it broke.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import replace
+from typing import TypeAlias
 
 from stillup.errors import ServerUnreachable, StillupError
 from stillup.model.farm import Farm, Server
+from stillup.node.bundle import Facts
 from stillup.node.message import JsonObject
 from stillup.servers.connection import Access, Connection
 from stillup.status import parse
@@ -23,10 +26,22 @@ WITHIN_S = 5.0
 ASK_WITHIN_S = 3
 """How long a real request may take before it counts as unanswered."""
 
+Wanted: TypeAlias = Callable[[Server, Facts], str]
+"""Returns the fingerprint of a server's bundle as the farm file asks for it."""
 
-async def collect(farm: Farm, access: Access, *, within_s: float = WITHIN_S) -> Observed:
-    """Look once, and close every session again."""
-    sessions = Sessions(farm, access)
+
+async def collect(
+    farm: Farm, access: Access, *, wanted: Wanted | None = None, within_s: float = WITHIN_S
+) -> Observed:
+    """Look once, and close every session again.
+
+    Args:
+        farm: The farm.
+        access: The way to its servers.
+        wanted: What each server should have, where that is known; see ``Reached.wanted``.
+        within_s: How long one server may take.
+    """
+    sessions = Sessions(farm, access, wanted)
     try:
         return await sessions.look(within_s=within_s)
     finally:
@@ -34,14 +49,19 @@ async def collect(farm: Farm, access: Access, *, within_s: float = WITHIN_S) -> 
 
 
 async def watch(
-    farm: Farm, access: Access, *, every_s: float, within_s: float = WITHIN_S
+    farm: Farm,
+    access: Access,
+    *,
+    every_s: float,
+    wanted: Wanted | None = None,
+    within_s: float = WITHIN_S,
 ) -> AsyncGenerator[Observed, None]:
     """Look again and again, ``every_s`` seconds from look to look, sessions kept open.
 
     A look that takes longer than ``every_s`` (a server just died) is followed by the next
     one at once. Cancelling it closes the sessions.
     """
-    sessions = Sessions(farm, access)
+    sessions = Sessions(farm, access, wanted)
     try:
         while True:
             began_s = time.monotonic()
@@ -54,8 +74,10 @@ async def watch(
 class Sessions:
     """One session to each server, opened when first needed and again after it broke."""
 
-    def __init__(self, farm: Farm, access: Access) -> None:
+    def __init__(self, farm: Farm, access: Access, wanted: Wanted | None = None) -> None:
         self._farm = farm
+        self._wanted = wanted
+        self._fingerprints: dict[str, str] = {}
         self._access = access
         self._open: dict[str, Connection] = {}
         self._under_way: dict[str, asyncio.Task[Seen]] = {}
@@ -141,7 +163,17 @@ class Sessions:
         asked_at_s, began_s = time.time(), time.monotonic()
         answer = await session.request("state")
         took_s = time.monotonic() - began_s
-        return parse.reached(server.name, answer, asked_at_s=asked_at_s, took_s=took_s)
+        reached = parse.reached(server.name, answer, asked_at_s=asked_at_s, took_s=took_s)
+        return replace(reached, wanted=await self._fingerprint(session))
+
+    async def _fingerprint(self, session: Connection) -> str | None:
+        """Return the fingerprint of what the server should have; worked out once a watch."""
+        server = session.server
+        if self._wanted is not None and server.name not in self._fingerprints:
+            answer = await session.request("facts", {"address": str(server.address)})
+            facts = parse.facts(server.name, answer)
+            self._fingerprints[server.name] = self._wanted(server, facts)
+        return self._fingerprints.get(server.name)
 
     async def _session(self, server: Server) -> Connection:
         # Only one task at a time works on a server, so nothing can come in between.

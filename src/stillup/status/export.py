@@ -58,6 +58,7 @@ def _server(observed: Observed, standing: ServerStanding) -> Json:
             "clock_ahead_s": round(seen.clock_ahead_s, 3),
             "release": seen.release,
             "applied_at": _instant(seen.applied_at_s),
+            "as_written": None if seen.wanted is None else seen.wanted == seen.bundle,
             "unfinished": seen.unfinished,
             "units": dict(seen.units),
         }

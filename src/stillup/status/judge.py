@@ -13,7 +13,7 @@ What is single by design (the only database server) is no finding: ``redundancy`
 many of each kind may die, and ``stillup check`` what stops then.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from stillup.errors import ServerUnreachable
@@ -26,16 +26,9 @@ from stillup.status.verdict import Finding, Level, Severity, Verdict
 _ORDER = {Severity.DOWN: 0, Severity.RISK: 1, Severity.NOTE: 2}
 
 
-def judge(farm: Farm, observed: Observed, wanted: Mapping[str, str] | None = None) -> Verdict:
-    """Return the verdict on one look.
-
-    Args:
-        farm: The farm as the farm file says it.
-        observed: What was seen.
-        wanted: The SHA-256 of each server's bundle as the farm file now asks for it, where
-            that is known; a server that has another one is noted.
-    """
-    problems = _problems(farm, observed, wanted or {})
+def judge(farm: Farm, observed: Observed) -> Verdict:
+    """Return the verdict on one look at a farm."""
+    problems = _problems(farm, observed)
     level = _level(problems)
     return Verdict(
         level=level,
@@ -60,7 +53,7 @@ def askers(farm: Farm, observed: Observed, count: int = 2) -> tuple[str, ...]:
     return tuple(others[:count] or [s.name for s in answering[:1]])
 
 
-def _problems(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> tuple[Finding, ...]:
+def _problems(farm: Farm, observed: Observed) -> tuple[Finding, ...]:
     whole = tuple(_whole_farm(farm, observed))
     if _not_deployed(farm, observed):
         return whole  # Everything else would follow from it.
@@ -70,7 +63,8 @@ def _problems(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> tupl
         *rules_server.unreached(observed),
         *(rules_web.findings(farm, observed) if reached else ()),
         *(rules_address.findings(farm, observed) if reached else ()),
-        *rules_server.findings(farm, observed, wanted),
+        *rules_server.findings(farm, observed),
+        *rules_server.outdated(observed),
         *rules_address.requests(observed),
     )
     if any(asked.answered for asked in observed.asked):

@@ -78,7 +78,9 @@ class Reached:
     applied_at_s: float | None = None
     """When a bundle was last applied, in seconds since 1970; None when none ever was."""
     bundle: str | None = None
-    """The SHA-256 of the bundle that was last applied."""
+    """The fingerprint of the bundle that was last applied."""
+    wanted: str | None = None
+    """The fingerprint of the bundle that the farm file now asks for; None when not known."""
     unfinished: bool = False
     """An apply was interrupted here and neither carried on nor taken back."""
     clock_ahead_s: float = 0.0

@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 
 from stillup.errors import ServerFailed
+from stillup.node.bundle import Facts
 from stillup.node.message import Json, JsonObject
 from stillup.status.observed import Asked, Backend, Database, Heartbeat, Reached
 
@@ -45,6 +46,21 @@ def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) 
         unfinished=told.answer.get("unfinished") is True,
         clock_ahead_s=told.number("clock") - asked_at_s - took_s / 2,
         took_s=took_s,
+    )
+
+
+def facts(name: str, answer: JsonObject) -> Facts:
+    """Return what a server's ``facts`` says.
+
+    Raises:
+        ServerFailed: If the answer has another form than expected.
+    """
+    told = _Told(name, answer)
+    return Facts(
+        debian=int(told.number("debian")),
+        php=told.text("php"),
+        interface=told.text("interface"),
+        python=told.text("python"),
     )
 
 
@@ -157,6 +173,12 @@ class _Told:
                 return float(value)
             case value:
                 raise self._unknown(key, value)
+
+    def text(self, key: str) -> str:
+        value = self.text_or_none(key)
+        if value is None:
+            raise self._unknown(key, None)
+        return value
 
     def text_or_none(self, key: str) -> str | None:
         match self.answer.get(key):

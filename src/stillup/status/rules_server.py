@@ -1,6 +1,6 @@
 """What is wrong with one server, whatever its roles: silent, half-applied, full, late."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from statistics import median
 
 from stillup.model.farm import Farm
@@ -17,21 +17,14 @@ CLOCK_APART_S = 1.0
 WELL_STATES = frozenset({"active", "activating", "reloading"})
 
 
-def findings(farm: Farm, observed: Observed, wanted: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield every problem of single servers that answered, in the farm's order.
-
-    Args:
-        farm: The farm.
-        observed: One look at it.
-        wanted: The SHA-256 of the bundle that the farm file now asks for, by server; empty
-            when that is not known.
-    """
+def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
+    """Yield every problem of single servers that answered, in the farm's order."""
     apart = _clocks_apart(observed)
     for server in farm.servers:
         seen = observed.reached(server.name)
         if seen is None:
             continue
-        yield from _applied(seen, wanted.get(seen.name))
+        yield from _applied(seen)
         yield from _units(seen)
         yield from _heartbeat(farm, seen)
         yield from _disk(seen)
@@ -52,6 +45,27 @@ def unreached(observed: Observed) -> Iterator[Finding]:
             )
 
 
+def outdated(observed: Observed) -> Iterator[Finding]:
+    """Say once which servers have another configuration than the farm file asks for.
+
+    After the farm file was changed, or stillup renewed, that is often all of them.
+    """
+    names = [
+        seen.name
+        for seen in picture.reached(observed)
+        if seen.applied_at_s is not None and seen.wanted not in {None, seen.bundle}
+    ]
+    if names:
+        have = "has" if len(names) == 1 else "have"
+        yield Finding(
+            "bundle-differs",
+            Severity.NOTE,
+            f"{', '.join(names)} {have} another configuration than the farm file asks for",
+            "`stillup plan` shows the difference, `stillup apply` makes it so",
+            names[0] if len(names) == 1 else None,
+        )
+
+
 def _way_out(name: str, code: str) -> str:
     if code == "server-refused":
         return f"check the [ssh] section and what {name} itself says of its host key"
@@ -60,7 +74,7 @@ def _way_out(name: str, code: str) -> str:
     return f"start {name} or mend its network; it joins again by itself"
 
 
-def _applied(seen: Reached, wanted: str | None) -> Iterator[Finding]:
+def _applied(seen: Reached) -> Iterator[Finding]:
     if seen.unfinished:
         yield Finding(
             "apply-unfinished",
@@ -75,14 +89,6 @@ def _applied(seen: Reached, wanted: str | None) -> Iterator[Finding]:
             Severity.RISK,
             f"nothing was ever applied to {seen.name}",
             "`stillup apply` makes it part of the farm",
-            seen.name,
-        )
-    elif wanted is not None and seen.bundle != wanted:
-        yield Finding(
-            "bundle-differs",
-            Severity.NOTE,
-            f"{seen.name} has another configuration than the farm file asks for",
-            "`stillup plan` shows the difference, `stillup apply` makes it so",
             seen.name,
         )
 

@@ -11,6 +11,7 @@ from tests.unit.status.test_parse import LB1, VOTER
 
 from stillup.errors import ServerFailed
 from stillup.model.farm import Server
+from stillup.node.bundle import Facts
 from stillup.node.message import Json, JsonObject
 from stillup.servers.connection import Connection
 from stillup.servers.memory import Fault, MemoryAccess, MemoryServer
@@ -18,6 +19,8 @@ from stillup.status.collect import Sessions, collect, urls, watch
 from stillup.status.observed import Asked, Observed, Reached, Unreached
 
 ANSWER: JsonObject = {"status": 200, "seconds": 0.01, "error": None, "balancer": "lb1"}
+
+ADDRESSES = [str(server.address) for server in farm().servers]
 
 
 @dataclass
@@ -31,6 +34,9 @@ class Node:
     def answer(self, session: int, operation: str, arguments: Mapping[str, Json]) -> JsonObject:
         if operation == "state":
             return self.state
+        if operation == "facts":
+            assert arguments["address"] in ADDRESSES
+            return {"debian": 13, "php": "8.4", "interface": "eth0", "python": "3.13"}
         assert operation == "ask"
         self.asked.append(arguments)
         return ANSWER
@@ -113,6 +119,28 @@ def test_two_that_claim_the_address_are_asked_a_second_time() -> None:
     asyncio.run(collect(farm(), way))
     again = [name for name, operation in way.requests if operation == "state"]
     assert sorted(again) == sorted([*NAMES, "lb1", "lb2"])
+
+
+def test_what_each_server_should_have_is_worked_out_once_a_watch() -> None:
+    way = access(nodes())
+    asked: list[tuple[str, Facts]] = []
+
+    def wanted(server: Server, facts: Facts) -> str:
+        asked.append((server.name, facts))
+        return f"for {server.name}"
+
+    async def looked() -> Observed:
+        sessions = Sessions(farm(), way, wanted)
+        await sessions.look()
+        observed = await sessions.look()
+        await sessions.close()
+        return observed
+
+    observed = asyncio.run(looked())
+    assert [seen.wanted for seen in observed.servers if isinstance(seen, Reached)] == [
+        f"for {name}" for name in NAMES
+    ]
+    assert asked == [(name, Facts(13, "8.4", "eth0", "3.13")) for name in NAMES]
 
 
 def test_without_tls_only_http_is_asked_for() -> None:

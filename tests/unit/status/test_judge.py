@@ -353,9 +353,25 @@ def test_a_certificate_is_told_of_before_it_expires(left_s: float, said: list[st
     assert [f"{finding.severity} {finding.text}" for finding in problems] == said
 
 
-def test_a_server_with_another_bundle_than_the_farm_file_asks_for_is_noted() -> None:
-    verdict = judge(farm(), look(), {name: "bb" if name == "web2" else "aa" for name in NAMES})
-    assert [(f.code, f.server) for f in verdict.problems] == [("bundle-differs", "web2")]
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), []),
+        (("web2",), [("web2", "web2 has another configuration than the farm file asks for")]),
+        (
+            ("lb1", "db1"),
+            [(None, "lb1, db1 have another configuration than the farm file asks for")],
+        ),
+    ],
+)
+def test_servers_with_another_bundle_than_the_farm_file_asks_for_are_noted(
+    names: tuple[str, ...], said: list[tuple[str | None, str]]
+) -> None:
+    observed = look(
+        everywhere(lambda seen: replace(seen, wanted="bb" if seen.name in names else "aa"))
+    )
+    verdict = judge(farm(), observed)
+    assert [(finding.server, finding.text) for finding in verdict.problems] == said
     assert verdict.level is Level.SERVING
 
 
