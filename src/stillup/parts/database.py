@@ -8,6 +8,8 @@ from stillup.parts import ports
 from stillup.parts.template import render
 
 CONFIG = "/etc/mysql/mariadb.conf.d/90-stillup.cnf"
+CONNECTIONS = "/etc/mysql/mariadb.conf.d/91-stillup-connections.cnf"
+"""What changes when a web server joins: set in the running MariaDB too, which is not restarted."""
 CLIENT = ("/bin/sh", "-c", "exec /usr/bin/mariadb --batch --connect-timeout=5 >/dev/null")
 """As root over the socket: MariaDB lets the server's own root in without a password.
 
@@ -22,11 +24,17 @@ HEALTH_WORKERS = 2
 def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
     """Return what the database server ``server`` needs."""
     values = account_values(farm, secrets)
+    most = {"farm": farm, "server": server, "connections": connections(farm)}
     return Bundle(
         farm.name,
         server.name,
-        files=(File(CONFIG, config(farm, server)),),
-        checks=(Check("MariaDB", ("/usr/sbin/mariadbd", "--help", "--verbose"), (CONFIG,)),),
+        files=(
+            File(CONFIG, config(farm, server)),
+            File(CONNECTIONS, render("database/connections.cnf.j2", most)),
+        ),
+        checks=(
+            Check("MariaDB", ("/usr/sbin/mariadbd", "--help", "--verbose"), (CONFIG, CONNECTIONS)),
+        ),
         commands=(
             Command(
                 "the site's database and its account",
@@ -34,6 +42,14 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
                 unless=CLIENT,
                 stdin=render("database/account.sql.j2", values),
                 unless_stdin=render("database/account-settled.sql.j2", values),
+                needs="mariadb.service",
+            ),
+            Command(
+                "MariaDB's number of connections",
+                CLIENT,
+                unless=CLIENT,
+                stdin=render("database/connections.sql.j2", most),
+                unless_stdin=render("database/connections-settled.sql.j2", most),
                 needs="mariadb.service",
             ),
         ),
@@ -50,22 +66,25 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
 
 def config(farm: Farm, server: Server) -> str:
     """Return MariaDB's settings."""
-    # A page has a connection of its own and one for its session.
-    workers = 2 * farm.web.php_workers + HEALTH_WORKERS
-    connections = workers * len(farm.having(Role.WEB)) + SPARE_CONNECTIONS
     buffer_mb = max(16, farm.database.buffer_bytes >> 20)
     return render(
         "database/mariadb.cnf.j2",
         {
             "farm": farm,
             "server": server,
-            "connections": max(100, connections),
             "buffer_mb": buffer_mb,
             # A quarter of the pool: fewer, larger flushes, and still a quick recovery.
             "log_mb": min(1024, max(48, buffer_mb // 4)),
             "ports": ports,
         },
     )
+
+
+def connections(farm: Farm) -> int:
+    """Return how many connections MariaDB must take at once."""
+    # A page has a connection of its own and one for its session.
+    workers = 2 * farm.web.php_workers + HEALTH_WORKERS
+    return max(100, workers * len(farm.having(Role.WEB)) + SPARE_CONNECTIONS)
 
 
 def account_values(farm: Farm, secrets: Secrets) -> dict[str, object]:
