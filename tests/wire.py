@@ -202,12 +202,26 @@ def note(packets: socket.socket, wanted: bytes, write: object) -> None:
     found = sighting(frame, wanted)
     if found is None:
         return
-    behind_s = 0.0
+    at_s = time.monotonic()
     for _, kind, data in extra:
         if kind == _TIMESTAMP_NS:
             seconds, nanoseconds = struct.unpack_from("@ll", data)
-            behind_s = time.time() - (seconds + nanoseconds / 1e9)
-    write(json.dumps(asdict(Sighting(time.monotonic() - behind_s, *found, source[0]))) + "\n")
+            at_s = seconds + nanoseconds / 1e9 + _BETWEEN_CLOCKS_S
+    write(json.dumps(asdict(Sighting(at_s, *found, source[0]))) + "\n")
+
+
+def _between_clocks_s() -> float:
+    """Return what to add to the wall clock, which the kernel stamps with, for the monotonic one.
+
+    Taken once, the closest of many pairs of readings: taken anew for each frame, a pause of
+    this process between the two readings would move that frame past the ones after it.
+    """
+    pairs = [(time.monotonic(), time.time(), time.monotonic()) for _ in range(100)]
+    before_s, wall_s, after_s = min(pairs, key=lambda pair: pair[2] - pair[0])
+    return (before_s + after_s) / 2 - wall_s
+
+
+_BETWEEN_CLOCKS_S = _between_clocks_s()
 
 
 def main() -> None:
