@@ -50,6 +50,9 @@ def fingerprint(bundle: Bundle) -> str:
 
 
 def _plain(value: object) -> Json:
+    if isinstance(value, float) and value.is_integer():
+        # 60 and 60.0 are equal bundles, so they must be the same text.
+        return int(value)
     if isinstance(value, (str, int, float)):
         return value
     if isinstance(value, tuple):

@@ -52,6 +52,13 @@ def test_any_text_mode_and_time_comes_back(text: str, mode: int, within: float) 
     assert decode(json.loads(json.dumps(encode(bundle)))) == bundle
 
 
+def test_equal_bundles_have_one_fingerprint() -> None:
+    whole = Bundle("shop", "db1", healths=(Health("h", ("true",), within_s=60),))
+    parted = Bundle("shop", "db1", healths=(Health("h", ("true",), within_s=60.0),))
+    assert whole == parted
+    assert fingerprint(whole) == fingerprint(parted) == fingerprint(decode(encode(whole)))
+
+
 def test_the_fingerprint_tells_bundles_apart_and_nothing_of_them() -> None:
     other = replace(FULL, files=(replace(FULL.files[0], text="another\n"),))
     assert fingerprint(FULL) == fingerprint(decode(encode(FULL)))
