@@ -83,13 +83,12 @@ def page(farm: Farm, observed: Observed, verdict: Verdict) -> RenderableType:
 def duration(seconds: float) -> str:
     """Return a duration as people say it: its two largest units."""
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    left = int(seconds)
-    words: list[str] = []
+    left, counts = int(seconds), []
     for name, size in units:
         count, left = divmod(left, size)
-        if count or (words and len(words) < 2):
-            words.append(f"{count} {name}")
-    return " ".join(words[:2]) or "0 s"
+        if count or counts:
+            counts.append((count, name))
+    return " ".join(f"{count} {name}" for count, name in counts[:2] if count) or "0 s"
 
 
 def _headline(farm: Farm, observed: Observed, verdict: Verdict) -> Text:
@@ -147,7 +146,7 @@ def _of(vip: VipStanding, observed: Observed) -> Iterator[Asked]:
     worst: dict[str, Asked] = {}
     for asked in observed.asked:
         scheme, _, rest = asked.url.partition("://")
-        if rest.startswith(f"{vip.address}/") and worst.get(scheme, asked).answered:
+        if rest.startswith(f"{vip.address}/") and (scheme not in worst or not asked.answered):
             worst[scheme] = asked
     yield from worst.values()
 
