@@ -83,7 +83,8 @@ def page(farm: Farm, observed: Observed, verdict: Verdict) -> RenderableType:
 def duration(seconds: float) -> str:
     """Return a duration as people say it: its two largest units."""
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    left, counts = int(seconds), []
+    left = int(seconds)
+    counts: list[tuple[int, str]] = []
     for name, size in units:
         count, left = divmod(left, size)
         if count or counts:
