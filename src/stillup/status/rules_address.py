@@ -32,16 +32,23 @@ def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
 def requests(observed: Observed) -> Iterator[Finding]:
     """Yield what real requests through the address ran into: the symptom, told last."""
     failed = [asked for asked in observed.asked if not asked.answered]
-    everywhere = len(failed) == len(observed.asked)
-    for asked in failed:
+    if failed:
+        everywhere = len(failed) == len(observed.asked)
         yield Finding(
             "request-failed" if everywhere else "request-failed-somewhere",
             Severity.DOWN if everywhere else Severity.RISK,
-            f"{asked.url}, asked from {asked.by}, {_answer(asked)}",
-            "see the problems above; if there is none, look at /var/log/haproxy.log on the holder",
-            None,
+            _failures(failed),
+            "see the problems above; if there is none, `journalctl -u haproxy` on the holder",
         )
     yield from _certificate(observed)
+
+
+def _failures(failed: list[Asked]) -> str:
+    """Return each address with its answer once, and who asked."""
+    askers: dict[str, list[str]] = {}
+    for asked in failed:
+        askers.setdefault(f"{asked.url} {_answer(asked)}", []).append(asked.by)
+    return "; ".join(f"{said} (asked from {', '.join(by)})" for said, by in askers.items())
 
 
 def _answer(asked: Asked) -> str:
