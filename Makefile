@@ -23,9 +23,10 @@ lock:             ## pin the libraries anew, with hashes (needs uv)
 	rm -f build-requirements.tmp
 
 bench:            ## side by side with the others; minutes
-	$(BIN)/python bench/balancer/run.py
-	$(BIN)/python bench/apply/run.py
-	$(BIN)/python bench/heartbeat/run.py
+	$(BIN)/python bench/balancer.py
+	$(BIN)/python bench/apply
+	$(BIN)/python bench/heartbeat
+	$(BIN)/python bench/check.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
