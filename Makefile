@@ -23,10 +23,10 @@ lock:             ## pin the libraries anew, with hashes (needs uv)
 	rm -f build-requirements.tmp
 
 bench:            ## side by side with the others; minutes
-	$(BIN)/python bench/balancer.py
-	$(BIN)/python bench/apply
-	$(BIN)/python bench/heartbeat
-	$(BIN)/python bench/check.py
+	bench/balancer
+	$(BIN)/python -m bench.apply
+	$(BIN)/python -m bench.heartbeat
+	$(BIN)/python -m bench.check
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
