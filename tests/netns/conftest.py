@@ -1,10 +1,9 @@
-"""One farm of namespaces a test; skipped where namespaces cannot be made."""
+"""A farm of namespaces, whole before each test; skipped where none can be made."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.netns.farm import Farm
@@ -34,15 +33,21 @@ def namespaces() -> None:
         pytest.skip(reason)
 
 
-@pytest.fixture
-def farm(namespaces: None, tmp_path: Path) -> Iterator[Farm]:
-    """A farm in which lb1 holds the address and all are well."""
-    made = Farm(tmp_path)
+@pytest.fixture(scope="module")
+def namespaced(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """A farm for all tests of a module: to build it anew takes as long as a test."""
+    made = Farm(tmp_path_factory.mktemp("farm"))
     try:
         made.build()
-        made.settle()
         yield made
     finally:
         made.destroy()
-        for name in made.daemons:
-            print(f"--- {name}\n{made.log(name)}")  # noqa: T201 - shown when the test fails
+
+
+@pytest.fixture
+def farm(namespaced: Farm) -> Iterator[Farm]:
+    """A farm in which lb1 holds the address and all are well."""
+    namespaced.make_whole()
+    yield namespaced
+    for name in namespaced.daemons:
+        print(f"--- {name}\n{namespaced.log(name)}")  # noqa: T201 - shown when the test fails

@@ -53,6 +53,8 @@ class Farm:
     lease_ms: int = LEASE_MS
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    read_to: dict[str, int] = field(default_factory=dict)
+    silenced: frozenset[str] = frozenset()
 
     @property
     def mark(self) -> str:
@@ -70,7 +72,7 @@ class Farm:
     # -- building --------------------------------------------------------------------------
 
     def build(self) -> None:
-        """Make the namespaces and start everything."""
+        """Make the namespaces and the settings; nothing runs yet."""
         run("ip", "netns", "add", self.space("bridge"))
         run("ip", "-n", self.space("bridge"), "link", "add", "br0", "type", "bridge")
         run("ip", "-n", self.space("bridge"), "link", "set", "br0", "up")
@@ -83,10 +85,25 @@ class Farm:
         key.write_text("a key for these tests only\n")
         for name in SERVERS:
             self._settings(name).write_text(json.dumps(self.settings(name)))
-        for name in BALANCERS:
-            self.start_service(name)
+
+    def make_whole(self) -> None:
+        """Undo every fault, and have lb1 hold the address with all well."""
         for name in SERVERS:
-            self.start_daemon(name)
+            self.link(name, "up")
+        for name in list(self.silenced):
+            self.forward(name, on=True)
+        for name in BALANCERS:
+            if not is_running(self.services.get(name)):
+                self.start_service(name)
+        for name in SERVERS:
+            if not is_running(self.daemons.get(name)):
+                self.start_daemon(name)
+        wait_for(self._all_are_well, "all are well")
+        if self.holder() != "lb1":
+            ask(self.control("lb2"), {"op": "yield", "seconds": 5, "to": "lb1"})
+        wait_for(lambda: self.holder() == "lb1", "lb1 holds")
+        ask(self.control("lb2"), {"op": "resume"})
+        self.read_to = {name: len(self._log(name).read_bytes()) for name in SERVERS}
 
     def destroy(self) -> None:
         """End everything and remove the namespaces."""
@@ -121,7 +138,7 @@ class Farm:
         """Start a server's daemon."""
         argv = [*self.enter(name), sys.executable, "-m", "stillup.heartbeat", "run"]
         argv += ["--config", str(self._settings(name)), "--control", str(self.control(name))]
-        with (self.folder / f"{name}.log").open("ab") as log:
+        with self._log(name).open("ab") as log:
             self.daemons[name] = subprocess.Popen(
                 argv, stderr=log, env={**os.environ, "PYTHONPATH": str(SOURCE)}
             )
@@ -132,15 +149,16 @@ class Farm:
         started = subprocess.Popen([*argv, str(self._pid_file(name))], stdout=subprocess.PIPE)
         self.services[name] = started
         assert started.stdout is not None
-        assert started.stdout.readline() == b"listening\n"
+        with started.stdout as said:
+            assert said.readline() == b"listening\n"
 
     def control(self, name: str) -> Path:
         """Return where a daemon listens for questions."""
         return self.folder / f"{name}.sock"
 
     def log(self, name: str) -> str:
-        """Return what a daemon has logged."""
-        return (self.folder / f"{name}.log").read_text()
+        """Return what a daemon has logged since the farm was whole."""
+        return self._log(name).read_bytes()[self.read_to.get(name, 0) :].decode()
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -155,17 +173,6 @@ class Farm:
         """Return which balancer holds the address, by its own word."""
         holding = [name for name in BALANCERS if self.status(name).get("holding")]
         return holding[0] if len(holding) == 1 else None
-
-    def settle(self, holder: str = "lb1") -> None:
-        """Wait until ``holder`` holds the address and both balancers are fit."""
-        wait_for(
-            lambda: (
-                self.holder() == holder
-                and all(self.status(name).get("healthy") for name in BALANCERS)
-                and all(self.status(name).get("silent_s") == 0 for name in SERVERS)
-            ),
-            f"{holder} holds and all are well",
-        )
 
     def hardware(self, name: str) -> str:
         """Return the hardware address of a server's ``eth0``."""
@@ -189,6 +196,7 @@ class Farm:
     def forward(self, name: str, *, on: bool) -> None:
         """Have the bridge forward a server's frames, or drop them without its noticing."""
         state = "3" if on else "0"
+        self.silenced = self.silenced - {name} if on else self.silenced | {name}
         words = ("ip", "netns", "exec", self.space("bridge"), "bridge", "link", "set")
         run(*words, "dev", name, "state", state)
 
@@ -197,6 +205,17 @@ class Farm:
         self.daemons[name].send_signal(number)
 
     # -- steps -----------------------------------------------------------------------------
+
+    def _all_are_well(self) -> bool:
+        told = {name: self.status(name) for name in SERVERS}
+        return (
+            all(status.get("silent_s") == 0 for status in told.values())
+            and all(told[name].get("healthy") for name in BALANCERS)
+            and self.holder() is not None
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     def _settings(self, name: str) -> Path:
         return self.folder / f"{name}.json"
@@ -214,12 +233,18 @@ class Farm:
         run("ip", "-n", space, "link", "set", "eth0", "up")
 
 
+def is_running(process: subprocess.Popen[bytes] | None) -> bool:
+    """Wake a process if it is stopped, and return whether it runs."""
+    if process is None or process.poll() is not None:
+        return False
+    process.send_signal(signal.SIGCONT)
+    return True
+
+
 def end(process: subprocess.Popen[bytes]) -> None:
     """Kill a process, whatever state it is in."""
     process.kill()
     process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 def wait_for(is_so: Callable[[], bool], what: str, within_s: float = 10.0) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from tests.asker import Asked, longest_outage_s
+from tests.asker import Asked, latest_s, longest_outage_s
 from tests.netns.farm import BALANCERS, LEASE_MS, Farm, end, run, wait_for
 from tests.wire import Sighting, overlaps, turns
 
@@ -33,7 +33,8 @@ class Seen:
 
     @property
     def outage_s(self) -> float:
-        return longest_outage_s(self.asked)
+        """The longest outage, less how late the client itself was at most in all that time."""
+        return longest_outage_s(self.asked) - latest_s(self.asked)
 
     def speakers(self, farm: Farm) -> list[str]:
         """Return who answered for the address, one after another."""
@@ -201,7 +202,7 @@ def test_an_interface_that_goes_and_comes_back_is_used_again(farm: Farm) -> None
         moved(farm, "lb1")
 
     assert seen.speakers(farm) == ["lb2", "lb1"]
-    assert seen.outage_s < 0.1
+    assert seen.outage_s < OUTAGE_S
     assert farm.status("lb1")["kernel"]["families"] == ["inet", "arp", "netdev"]  # type: ignore[call-overload,index]  # JSON
 
 
@@ -227,7 +228,7 @@ def test_a_flood_of_rubbish_moves_nothing(farm: Farm) -> None:
         run(*farm.enter("client"), sys.executable, "-c", flood)
 
     assert seen.speakers(farm) == ["lb1"]
-    assert len(farm.status("lb1")["moves"]) == 1  # type: ignore[arg-type]  # JSON
+    assert "vip let go" not in farm.log("lb1")
 
 
 def test_a_second_daemon_on_a_server_ends_before_it_touches_anything(farm: Farm) -> None:

@@ -4,6 +4,8 @@
 lab tests.
 """
 
+import contextlib
+import os
 import selectors
 import socket
 import sys
@@ -48,7 +50,8 @@ def one(
 
 
 if __name__ == "__main__":
-    import os
-
+    # What else this machine does must not look like an outage.
+    with contextlib.suppress(OSError):
+        os.nice(-15)
     Path(sys.argv[2]).write_text(f"{os.getpid()}\n")
     serve(sys.argv[1])

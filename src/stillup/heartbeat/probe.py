@@ -16,6 +16,7 @@ A kept connection, not a new one each time, because a service that is merely ful
 import contextlib
 import errno
 import os
+import select
 import socket
 from collections.abc import Callable, Mapping
 
@@ -73,9 +74,13 @@ class Probe:
         if number is None:
             return
         try:
-            self._process = os.pidfd_open(number)
+            process = os.pidfd_open(number)
         except OSError:  # it ended between the two lines; the next check finds its successor
             return
+        if select.select([process], [], [], 0)[0]:  # it has ended, but its parent does not know yet
+            os.close(process)
+            return
+        self._process = process
         self._log("service found", {"service": self.judge.name, "pid": number})
         self._loop.watch(self._process, self._on_process_end)
 
