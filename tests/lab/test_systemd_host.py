@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.lab.running import RunningLab
+from tests.lab.running import ROOT, RunningLab
 
 from stillup.lab import cgroup
 from stillup.lab.state import IMAGES
@@ -30,7 +30,8 @@ ip link set lo up
 exec systemd-nspawn --quiet --boot --keep-unit --register=no --machine=host \\
     --directory="$2/root" --network-namespace-path=/proc/self/ns/net --capability=all \\
     --resolv-conf=off --timezone=off --link-journal=no --console=read-only \\
-    --bind="$2/state:/var/lib/stillup" --bind="$3" --bind="$4" -- --unit=basic.target
+    --bind="$2/state:/var/lib/stillup" --bind="$3" --bind="$4" --bind-ro="$5" \\
+    -- --unit=basic.target
 """
 _ENVIRONMENT = {
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
@@ -74,6 +75,8 @@ def host(tmp_path: Path) -> Iterator[Host]:
             [
                 *("unshare", "--mount", "--net", "--propagation", "private"),
                 *("sh", "-c", _BOOT, "sh", str(group), str(tmp_path), str(IMAGES), str(tmp_path)),
+                # Below /tmp this clone would be hidden by the machine's own.
+                str(ROOT),
             ],
             stdin=subprocess.DEVNULL,
             stdout=console,

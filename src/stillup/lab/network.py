@@ -68,9 +68,14 @@ def plug(home: Home, server: str, mac: str) -> None:
         raise LabFailed("the lab's switch is gone; `stillup lab up` brings it back")
     name = port_of(server)
     with _cuts_locked(home):
-        # The kernel takes a dead namespace apart in its own time; its port may still be there.
-        if name in ports(home):
-            _ip(switch, [f"link delete {name}"])
+        # The kernel takes a dead namespace apart in its own time; its port may still be there,
+        # and may go while it is being deleted.
+        try:
+            if name in ports(home):
+                _ip(switch, [f"link delete {name}"])
+        except LabFailed:
+            if name in ports(home):
+                raise
         run(
             ["ip", "-batch", "-"],
             "link set lo up\n"
