@@ -239,3 +239,15 @@ def test_a_second_daemon_on_a_server_ends_before_it_touches_anything(farm: Farm)
 
     assert "is a heartbeat running already?" in farm.log("lb1")
     assert farm.holder() == "lb1"
+
+
+def test_the_watcher_can_tell_when_two_answer(farm: Farm) -> None:
+    """The control: without the kernel's rules a stopped daemon's server goes on answering."""
+    watcher = farm.watcher()
+    farm.signal_daemon("lb1", signal.SIGSTOP)
+    run(*farm.enter("lb1"), "nft", "flush", "ruleset")
+    moved(farm)
+    time.sleep(AFTER_S)
+    sightings = watcher.stop()
+
+    assert overlaps(sightings, LEASE_S) != []

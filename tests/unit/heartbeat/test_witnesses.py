@@ -1,0 +1,45 @@
+"""The witnesses of the fault tests themselves: the watcher on the wire and the client."""
+
+import socket
+
+from tests.asker import Asked, longest_outage_s, outages
+from tests.wire import Sighting, Turn, overlaps, question, sighting, turns
+
+VIP = socket.inet_aton("10.0.0.1")
+
+
+def seen(at_s: float, hardware: str) -> Sighting:
+    return Sighting(at_s, "reply", hardware, "port")
+
+
+def test_a_move_is_two_turns_and_no_overlap() -> None:
+    sightings = [seen(0.0, "a"), seen(0.1, "a"), seen(0.6, "b"), seen(0.7, "b")]
+
+    assert turns(sightings) == [Turn("a", 0.0, 0.1), Turn("b", 0.6, 0.7)]
+    assert overlaps(sightings, 0.5) == []
+
+
+def test_one_word_of_the_former_speaker_after_a_move_is_an_overlap() -> None:
+    sightings = [seen(0.0, "a"), seen(0.1, "b"), seen(0.2, "a"), seen(0.9, "b")]
+
+    assert overlaps(sightings, 0.5) == [Turn("a", 0.2, 0.2)]
+
+
+def test_what_speaks_for_the_address_is_told_apart_from_what_asks_for_it() -> None:
+    asked = question(VIP, socket.inet_aton("10.0.0.253"))
+    answered = asked[:20] + b"\0\2" + asked[22:28] + VIP + asked[32:]
+    announced = asked[:28] + VIP + asked[32:]
+    packet = asked[:12] + b"\x08\x00" + b"\0" * 12 + VIP + b"\0" * 20
+
+    assert sighting(asked, VIP) is None
+    assert sighting(answered[:38] + b"\0\0\0\0", VIP) == ("reply", "02:00:5e:00:00:01")
+    assert sighting(announced, VIP) == ("announcement", "02:00:5e:00:00:01")
+    assert sighting(packet, VIP) == ("packet", "02:00:5e:00:00:01")
+
+
+def test_an_outage_is_the_time_between_two_good_answers() -> None:
+    asked = [Asked(0.0, 0.1, ""), Asked(0.2, 0.3, "no answer"), Asked(0.9, 0.1, "")]
+
+    assert [(each.from_s, each.to_s) for each in outages(asked)] == [(0.1, 1.0)]
+    assert longest_outage_s(asked) == 0.9
+    assert longest_outage_s(asked[:1]) == float("inf")
