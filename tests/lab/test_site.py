@@ -90,7 +90,9 @@ OVERLOAD = """
 import socket, sys
 address, places = sys.argv[1], int(sys.argv[2])
 held = []
-for _ in range(places):
+# More than there are places: HAProxy's threads need not take connections in their order, and
+# the last one shall find every place taken and others waiting before it.
+for _ in range(places + 32):
     held.append(socket.create_connection((address, 80)))
     held[-1].sendall(b"GET /slow.php HTTP/1.1\\r\\nHost: shop.example\\r\\n\\r\\n")
 last = socket.create_connection((address, 80))
