@@ -53,7 +53,8 @@ def watched(
 
     A client that is late makes an outage look longer, never shorter: so an outage within the
     bound counts in any case, one beyond it counts if the client was in time, and otherwise the
-    fault is done again, thrice at most. That two answer for the address is never excused.
+    fault is done again; after three times it is said to be unknown. That two answer for the
+    address is never excused.
     """
     for attempt in range(ATTEMPTS):
         running.make_whole()
@@ -62,10 +63,10 @@ def watched(
         figure(f"{title(folder)}: {words(seen.cost)}")
         assert seen.by(running, seen.holder), "the watcher did not hear the holder at all"
         assert overlaps(seen.wire, running.farm.vip.lease_s) == [], "two answered for the address"
-        if seen.cost.outage_s <= bound_s or seen.cost.late_s < LATE_S:
-            break
-    assert seen.cost.outage_s <= bound_s
-    return seen
+        if seen.cost.outage_s <= bound_s:
+            return seen
+        assert seen.cost.late_s >= LATE_S, f"an outage of {seen.cost.outage_s:.3f} s"
+    pytest.skip(f"not measured: this host held the client up in each of {ATTEMPTS} attempts")
 
 
 def _watched_once(running: RunningLab, output: Path, fault: Callable[[Seen], None]) -> Seen:
