@@ -117,7 +117,7 @@ def test_one_request_too_many_waits_and_is_then_told_when_to_come_back(farm: Run
         for server in WEBS:
             # The restart ends what is still asleep for users who are long gone.
             farm.shell(server, "rm /srv/site/current/slow.php; systemctl restart php8.4-fpm")
-    assert told.startswith("HTTP/1.1 503 Service Unavailable")
+    assert told.startswith("HTTP/1.1 503 Service Unavailable"), f"after {waited_s:.1f} s: {told}"
     assert "retry-after: 5" in told
     assert "One moment, please" in told
     assert queue_s <= waited_s < queue_s + 4
