@@ -112,10 +112,7 @@ def client_network(home: Home) -> Path:
     Raises:
         LabFailed: If the lab is not up.
     """
-    client = _keeper(home, "client")
-    if client is None:
-        raise LabFailed("this farm's lab is not up; `stillup lab up` starts it")
-    return network_of(client)
+    return _network_of(home, "client")
 
 
 def switch_network(home: Home) -> Path:
@@ -124,10 +121,14 @@ def switch_network(home: Home) -> Path:
     Raises:
         LabFailed: If the lab is not up.
     """
-    switch = _keeper(home, "switch")
-    if switch is None:
+    return _network_of(home, "switch")
+
+
+def _network_of(home: Home, name: str) -> Path:
+    keeper = _keeper(home, name)
+    if keeper is None:
         raise LabFailed("this farm's lab is not up; `stillup lab up` starts it")
-    return network_of(switch)
+    return network_of(keeper)
 
 
 def cuts(home: Home) -> Cuts:
