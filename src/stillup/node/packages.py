@@ -21,8 +21,6 @@ POLICY = "/usr/sbin/policy-rc.d"
 POLICY_MARK = b"# stillup: no service starts while packages are installed"
 UCF_HASHES = "/var/lib/ucf/hashfile"
 HOSTS = "/etc/hosts"
-TEMPLATES = {"/etc/memcached.conf": "/usr/share/memcached/memcached.conf.default"}
-"""Files that a package copies from a template once and tells neither dpkg nor ucf of."""
 APT_S = 1200.0
 APT = (
     "apt-get",
@@ -61,7 +59,7 @@ def installed(world: World, names: Sequence[str]) -> frozenset[str]:
 def pristine(world: World, strangers: Mapping[str, Seen]) -> frozenset[str]:
     """Return which of these paths hold nothing but what their package or installer put there.
 
-    Known from dpkg (conffiles), from ucf, from what ``remember`` noted, from the package's template, from a link that leads to such a file, and for
+    Known from dpkg (conffiles), from ucf, from what ``remember`` noted, from a link that leads to such a file, and for
     ``/etc/hosts`` from naming nobody but the server itself.
     """
     if not strangers:
@@ -113,8 +111,6 @@ def _is_pristine(world: World, path: str, sums: Mapping[str, str]) -> bool:
         return False
     if path == HOSTS:
         return _names_only_itself(data)
-    if path in TEMPLATES and data == read_regular(at(world, TEMPLATES[path])):
-        return True
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     return sums.get(path) == digest
 
