@@ -8,9 +8,9 @@ import os
 from random import Random
 
 import pytest
-from tests.simulation.mutants import HARMLESS, MUTANTS
 
 from stillup.heartbeat.core import Node
+from stillup.heartbeat.simulator.mutants import HARMLESS, MUTANTS
 from stillup.heartbeat.simulator.trial import Deserted, Outcome, bound_s, run
 from stillup.heartbeat.simulator.world import Build, Spinning, Spy, TwoHolders
 

@@ -1,5 +1,6 @@
 """The chance the simulator is given: ``random.Random(seed)``, as far as it is used."""
 
+import random  # noqa: TID251 - made from a seed: a value, no chance
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -27,3 +28,8 @@ class Luck(Protocol):
     @property
     def choice(self) -> Callable[[Sequence[Item]], Item]:
         """Return a function that picks one of a sequence."""
+
+
+def seeded(seed: int) -> Luck:
+    """Return the luck that belongs to a seed: the same draws every time."""
+    return random.Random(seed)

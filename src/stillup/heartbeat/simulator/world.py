@@ -26,7 +26,7 @@ from stillup.heartbeat.events import (
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.seal import NotOpened, Opened, Seal
-from stillup.heartbeat.simulator.luck import Luck
+from stillup.heartbeat.simulator.luck import Luck, seeded
 from stillup.heartbeat.simulator.machine import Clock, Machine
 from stillup.heartbeat.simulator.network import Network
 
@@ -46,6 +46,10 @@ SPINS = 2
 
 class TwoHolders(Exception):
     """Promise 1 is broken: two kernels answer for the address at one instant."""
+
+
+class Deserted(Exception):
+    """Nobody held the address although a fit candidate could have."""
 
 
 class Spinning(Exception):
@@ -86,11 +90,14 @@ class World:
     Args:
         electorate: Who takes part.
         clocks: Each server's clock.
-        luck: Decides everything that chance decides.
+        luck: Decides what is done to the farm.
         build: Makes a node; ``Node``, or one with a fault made on purpose.
         preferred: The preferred candidate.
         spy: If there is one, datagrams are sealed bytes, and it records and replays them;
             if not, messages travel as they are, which is faster.
+        nature: The seed of what the network and the nodes draw, so that it does not depend on
+            how the faults were chosen, and the same faults can be done again; with None they
+            draw from ``luck``.
     """
 
     def __init__(
@@ -101,10 +108,12 @@ class World:
         build: Build = Node,
         preferred: str | None = None,
         spy: Spy | None = None,
+        nature: int | None = None,
     ) -> None:
         self.electorate = electorate
         self.luck = luck
-        self.network = Network(luck)
+        self._nature = luck if nature is None else seeded(nature)
+        self.network = Network(self._nature)
         self.machines = {name: Machine(name, clocks[name]) for name in electorate.voters}
         self.now_s = 0.0
         self.gaps: list[Gap] = []
@@ -145,8 +154,8 @@ class World:
         settings = Settings(name, self.electorate, self._preferred)
         self._note(name, "starts")
         now_s = machine.clock.read(self.now_s)
-        incarnation = self.luck.getrandbits(64)
-        machine.node = self._build(settings, incarnation, now_s, self.luck.random)
+        incarnation = self._nature.getrandbits(64)
+        machine.node = self._build(settings, incarnation, now_s, self._nature.random)
         if self._spy is not None:
             peers = frozenset(self.machines) - {name}
             farm = self.electorate.fingerprint()
@@ -223,6 +232,31 @@ class World:
         """Return for how long nobody has answered for the address."""
         return max(0.0, self.now_s - self._covered_until_s)
 
+    def expect_holder(self) -> None:
+        """Check that somebody answers now.
+
+        Raises:
+            Deserted: If nobody does.
+        """
+        if self.holder() is None:
+            raise Deserted(self.story("nobody holds, though somebody could"))
+
+    def expect_steady(self, from_s: float, most_s: float) -> None:
+        """Check that from then on nobody was missing for long.
+
+        Args:
+            from_s: The true instant from which it counts.
+            most_s: The longest time without an answer that is let pass.
+
+        Raises:
+            Deserted: If nobody answered for longer.
+        """
+        gaps = [*self.gaps, Gap(self._covered_until_s, self.now_s)]
+        for gap in gaps:
+            if gap.to_s > from_s and gap.to_s - max(gap.from_s, from_s) > most_s:
+                text = f"nobody held from {gap.from_s:.6f} to {gap.to_s:.6f}"
+                raise Deserted(self.story(text))
+
     # -- what nodes want done --------------------------------------------------------------
 
     def _carry_out(self, machine: Machine, effects: list[Effect]) -> None:
@@ -268,7 +302,7 @@ class World:
             return
         data = seal.close(to, message)
         self._transmit(sender, to, data)
-        replayed = self._spy.hear(to, data, self.luck)
+        replayed = self._spy.hear(to, data, self._nature)
         if replayed is not None:
             self.at(self.now_s, lambda: self._arrive(*replayed))
 
@@ -307,7 +341,7 @@ class World:
             return
         machine.timer_s = true_s
         life = machine.life
-        late_s = self.late_s * self.luck.random() if self.late_s else 0.0
+        late_s = self.late_s * self._nature.random() if self.late_s else 0.0
         self.at(true_s + late_s, lambda: self._fire(machine, life, true_s))
 
     def _fire(self, machine: Machine, life: int, true_s: float) -> None:
