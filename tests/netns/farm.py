@@ -21,7 +21,7 @@ from tests.wire import Watcher
 
 from stillup.errors import ServerFailed
 from stillup.heartbeat.control import ask
-from stillup.heartbeat.settings import Json
+from stillup.heartbeat.settings_reader import Json
 
 VIP = "10.0.0.1"
 SERVERS = {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "db1": "10.0.0.4"}

@@ -132,7 +132,9 @@ def test_rules_that_were_removed_are_made_again_by_a_renewal(here: Space) -> Non
 def test_a_table_that_was_removed_does_not_keep_a_lease_alive(here: Space) -> None:
     kernel = lease(here)
     assert here.do(lambda: kernel.renew(clock_s() + 5))
-    run("ip", "netns", "exec", here.name, "nft", "delete", "table", "netdev", "stillup_vip")
+    run(
+        "ip", "netns", "exec", here.name, "nft", "delete", "table", "netdev", "stillup_vip_10.0.0.1"
+    )
 
     here.do(kernel.end)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from stillup.errors import EXIT_DONE, EXIT_WORLD, StillupError
 from stillup.heartbeat import settings
 from stillup.heartbeat.control import ask
-from stillup.heartbeat.settings import CONTROL, Json
+from stillup.heartbeat.settings import CONTROL
+from stillup.heartbeat.settings_reader import Json
 
 CONFIG = "/etc/stillup/heartbeat.json"
 
@@ -28,8 +29,10 @@ def main(argv: list[str] | None = None) -> int:
                 return check(arguments.config)
             case "yield":
                 question: dict[str, Json] = {"op": "yield", "seconds": arguments.seconds}
-                question["to"] = arguments.to
+                question["to"], question["address"] = arguments.to, arguments.address
                 return tell(arguments.control, question)
+            case "resume":
+                return tell(arguments.control, {"op": "resume", "address": arguments.address})
             case other:
                 return tell(arguments.control, {"op": other})
     except StillupError as error:
@@ -91,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--control", type=Path, default=None, help=f"[{CONTROL}]")
+        if name != "status":
+            command.add_argument(
+                "--address", metavar="VIP", default=None, help="which virtual IP [all of them]"
+            )
         if name == "yield":
             command.add_argument("--seconds", type=float, default=30.0, help="for how long [30]")
             command.add_argument("--to", default=None, help="to which candidate [any]")

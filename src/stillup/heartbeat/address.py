@@ -1,6 +1,7 @@
 """Puts the virtual IP on an interface and takes it off again, over rtnetlink."""
 
 import errno
+from collections.abc import Collection
 
 from stillup.heartbeat import route
 from stillup.heartbeat.attributes import CREATE, DUMP, REPLACE
@@ -31,9 +32,13 @@ class Addresses:
         dump = self._netlink.dump(route.GET_ADDRESS, DUMP, route.all_addresses())
         return [found for found in map(route.seen, dump) if isinstance(found, AddressSeen)]
 
-    def leftovers(self, address: str) -> list[AddressSeen]:
-        """Return where ``address`` is, and whatever else this daemon has ever added."""
-        return [found for found in self.present() if found.ours or found.address == address]
+    def places(self, address: str) -> list[AddressSeen]:
+        """Return where ``address`` is."""
+        return [found for found in self.present() if found.address == address]
+
+    def leftovers(self, kept: Collection[str]) -> list[AddressSeen]:
+        """Return what this daemon has ever added, but not these."""
+        return [found for found in self.present() if found.ours and found.address not in kept]
 
     def add(self, index: int, address: str, prefix: int) -> bool:
         """Put ``address`` on the interface; return False if the interface is gone.

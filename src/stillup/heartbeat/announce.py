@@ -74,12 +74,12 @@ class Announcer:
     def end(self) -> None:
         """Announce no more; go on listening."""
         self._repeats.end()
-        self._loop.at("announce", None, self._due)
+        self._loop.at(f"announce {self._address}", None, self._due)
 
     def _due(self, now_s: float) -> None:
         self._send()
         self._repeats.announced(now_s)
-        self._loop.at("announce", self._repeats.due_s, self._due)
+        self._loop.at(f"announce {self._address}", self._repeats.due_s, self._due)
 
     def _send(self) -> None:
         if self._packets is None or self._link is None or len(self._link.hardware) != 6:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stillup.errors import ServerFailed
 from stillup.heartbeat.loop import Loop
-from stillup.heartbeat.settings import Json
+from stillup.heartbeat.settings_reader import Json
 
 LONGEST_BYTES = 4096
 CONNECTIONS = 16

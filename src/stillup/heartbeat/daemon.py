@@ -1,37 +1,29 @@
-"""The daemon: a thin shell round ``core.Node``.
+"""The daemon: the process round the seats, one for each virtual IP.
 
-Turns datagrams, timers, signals and what is seen of the world into events, and carries out
-the effects in the order given; ``events.py`` has the rules that bind it. A bug ends the
-process: the kernel's lease ends by itself, systemd starts the daemon anew.
+Turns datagrams, signals and what is seen of the world into events and hands them to the seats
+they concern (``seat.py``). A bug ends the process: the kernel's leases end by themselves,
+systemd starts the daemon anew.
 """
 
 import os
-import random
 import signal
 import socket
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from stillup import __version__
 from stillup.heartbeat import memory, process, report
 from stillup.heartbeat.control import Control, Refused
-from stillup.heartbeat.core import Node
-from stillup.heartbeat.core import Settings as NodeSettings
 from stillup.heartbeat.events import (
-    Changed,
     DatagramReceived,
     Event,
     HealthChanged,
-    Hold,
-    LetGo,
     Resumed,
-    Send,
     Stopping,
     TimerFired,
     YieldAsked,
 )
-from stillup.heartbeat.holding import Holding
+from stillup.heartbeat.holding import clear_others
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.link import LinkWatch
 from stillup.heartbeat.loop import Loop
@@ -39,10 +31,11 @@ from stillup.heartbeat.messages import Message
 from stillup.heartbeat.notify import Notify
 from stillup.heartbeat.probe import Probe
 from stillup.heartbeat.quorum import Electorate
-from stillup.heartbeat.report import History, Move
 from stillup.heartbeat.route import LinkSeen
 from stillup.heartbeat.seal import Seal
-from stillup.heartbeat.settings import DaemonSettings, Json
+from stillup.heartbeat.seat import Seat, Surroundings
+from stillup.heartbeat.settings import DaemonSettings
+from stillup.heartbeat.settings_reader import Json
 from stillup.heartbeat.transport import Transport
 
 FAREWELL_S = 0.1
@@ -77,15 +70,13 @@ class Daemon:
         self.loop = Loop()
         self.journal = Journal(self.loop.now_s)
         self.notify = Notify()
-        incarnation = int.from_bytes(os.urandom(8), "big")
         self._runtime = runtime
-        self.node = self._node(incarnation)
-        self.history = History(self.loop.now_s())
+        electorate = Electorate(tuple(settings.voters), settings.candidates, settings.lease_s)
         peers = {name: at for name, at in settings.voters.items() if name != settings.name}
-        fingerprint = self.node.electorate.fingerprint()
+        incarnation = int.from_bytes(os.urandom(8), "big")
         self.transport = Transport(
             self.loop,
-            Seal(settings.name, frozenset(peers), incarnation, fingerprint, keys),
+            Seal(settings.name, frozenset(peers), incarnation, electorate.fingerprint(), keys),
             (settings.address, settings.port),
             settings.interface,
             peers,
@@ -95,14 +86,22 @@ class Daemon:
         # First of all: with another daemon on this server, nothing must be touched.
         self.transport.open()
         self.link = LinkWatch(self.loop, settings.interface, self._on_link, self._on_address_gone)
-        self.holding: Holding | None = None
-        self.probe: Probe | None = None
         if settings.is_candidate:
-            self.holding = Holding(
-                self.loop, settings.vip, self.link.now, settings.interface, self.journal
-            )
-            if settings.watch is not None:
-                self.probe = Probe(self.loop, settings.watch, self._judge, self.journal)
+            clear_others(settings.vips, self.journal)
+        around = Surroundings(
+            settings,
+            electorate,
+            self.loop,
+            self.transport,
+            self.link,
+            self.journal,
+            self._tell_state,
+        )
+        silence_s = memory.silence_s(runtime, settings.lease_s)
+        self.seats = {vip.address: Seat(around, vip, silence_s) for vip in settings.vips}
+        self.probe: Probe | None = None
+        if settings.is_candidate and settings.watch is not None:
+            self.probe = Probe(self.loop, settings.watch, self._judge, self.journal)
         self.control = Control(self.loop, control, self._answer)
         self._heard: dict[str, float] = {}
         self._fit: tuple[bool, str] | None = None
@@ -119,7 +118,7 @@ class Daemon:
         self._feed_watchdog(self.loop.now_s())
         # Ready is who has a vote: whoever restarts servers one after another, waiting for each,
         # never takes the votes of two at a time.
-        silent_s = self.node.status(self.loop.now_s()).silent_s
+        silent_s = max(seat.known().silent_s for seat in self.seats.values())
         self.loop.at("ready", self.loop.now_s() + silent_s, self._tell_ready)
         self.journal(
             "heartbeat started",
@@ -128,86 +127,48 @@ class Daemon:
                 "candidate": "yes" if self.settings.is_candidate else "no",
                 "lease": f"{self.settings.lease_s:g}s",
                 "voters": len(self.settings.voters),
+                "vips": len(self.seats),
                 "scheduling": standing.scheduling,
                 "locked": "yes" if standing.locked else "no",
                 "version": __version__,
             },
         )
         self.loop.run()
-        if self.holding is not None:
-            self.holding.clear()
+        for seat in self.seats.values():
+            seat.clear()
         self.control.close()
         self.journal("heartbeat ended", {"name": self.settings.name})
 
-    # -- the core --------------------------------------------------------------------------
-
-    def handle(self, event: Event) -> bool:
-        """Hand an event to the core and do what it says; return whether it let go."""
-        let_go = False
-        for effect in self.node.handle(event, self.loop.now_s()):
-            match effect:
-                case Send(to, message):
-                    self.transport.send(to, message)
-                case Hold(until_s):
-                    if self.holding is not None:
-                        self.holding.hold(until_s)
-                case LetGo(reason):
-                    let_go = True
-                    self._let_go(reason)
-                case Changed():
-                    self._on_changed(effect)
-        self.loop.at("core", self.node.next_timer_s(), self._on_timer)
-        return let_go
-
-    def _node(self, incarnation: int) -> Node:
-        settings = self.settings
-        electorate = Electorate(tuple(settings.voters), settings.candidates, settings.lease_s)
-        silence_s = memory.silence_s(self._runtime, settings.lease_s)
-        luck = random.Random(incarnation).random
-        return Node(
-            NodeSettings(settings.name, electorate, settings.vip.preferred, silence_s),
-            incarnation,
-            self.loop.now_s(),
-            luck,
-        )
-
-    def _on_timer(self, _now_s: float) -> None:
-        self.handle(TimerFired())
-
-    def _let_go(self, reason: str) -> None:
-        """Let go; if the kernel does not take it, this raises and the process ends."""
-        assert self.holding is not None
-        held_s = self.loop.now_s() - (self.holding.since_s or self.loop.now_s())
-        self.holding.let_go()
-        address = self.settings.vip.address
-        self.journal("vip let go", {"address": address, "held": f"{held_s:.3f}s", "reason": reason})
-
-    def _on_changed(self, changed: Changed) -> None:
-        ballot = str(changed.ballot) if changed.ballot else None
-        move = Move(time.time(), changed.holder, ballot, changed.reason)
-        lasted_s = self.history.add(move, self.loop.now_s())
-        address = self.settings.vip.address
-        if changed.holder == self.settings.name:
-            fields = {"address": address, "ballot": ballot, "after": f"{lasted_s:.3f}s"}
-            self.journal("vip acquired", fields)
-        elif changed.holder is not None:
-            self.journal("vip held", {"address": address, "by": changed.holder, "ballot": ballot})
-        else:
-            self.journal("vip vacant", {"address": address, "reason": changed.reason})
-        self.notify.say(f"STATUS={self._sentence()}")
+    def handle(self, event: Event) -> None:
+        """Hand an event to every seat."""
+        for seat in self.seats.values():
+            seat.handle(event)
 
     # -- the world -------------------------------------------------------------------------
 
-    def _on_message(self, sender: str, message: Message) -> None:
+    def _on_message(self, sender: str, message: Message, subject: str) -> None:
         now_s = self.loop.now_s()
         away_s = now_s - self._heard.get(sender, now_s)
         self._heard[sender] = now_s
-        self.handle(DatagramReceived(sender, message))
-        if away_s > 2 * self.settings.lease_s and self.holding is not None and self.holding.held:
-            # The network may have been cut and healed: others on its far side may have
-            # learnt of another holder meanwhile, or have heard of none.
+        seat = self.seats.get(subject)
+        if seat is None:
+            # While an address is being added or removed, some servers know it and some do not.
+            self.transport.refused["unknown virtual IP"] += 1
+        else:
+            seat.handle(DatagramReceived(sender, message))
+        if away_s > 2 * self.settings.lease_s:
+            self._on_heard_again(sender, away_s)
+
+    def _on_heard_again(self, sender: str, away_s: float) -> None:
+        """Announce what is held: the network may have been cut and healed.
+
+        Others on its far side may have learnt of another holder meanwhile, or of none.
+        """
+        held = [seat for seat in self.seats.values() if seat.held]
+        if held:
             self.journal("voter heard again", {"voter": sender, "away": f"{away_s:.3f}s"})
-            self.holding.announce()
+        for seat in held:
+            seat.announce()
 
     def _on_link(self, before: LinkSeen | None, now: LinkSeen | None) -> None:
         trouble = self.link.trouble
@@ -216,13 +177,13 @@ class Daemon:
             self.journal(words, {"interface": self.settings.interface, "reason": trouble or "up"})
         if now is not None and (before is None or before.index != now.index):
             self.transport.open()
-        if self.holding is not None:
-            self.holding.on_link(before, now)
+        for seat in self.seats.values():
+            seat.on_link(before, now)
         self._judge()
 
     def _on_address_gone(self, address: str) -> None:
-        if self.holding is not None:
-            self.holding.on_address_gone(address)
+        for seat in self.seats.values():
+            seat.on_address_gone(address)
 
     def _judge(self) -> None:
         """Tell the core whether this server is fit, if that has changed or was never told."""
@@ -276,10 +237,11 @@ class Daemon:
         memory.remember(self._runtime, self.settings.lease_s)
         self.notify.say("READY=1", f"STATUS={self._sentence()}")
 
+    def _tell_state(self) -> None:
+        self.notify.say(f"STATUS={self._sentence()}")
+
     def _sentence(self) -> str:
-        status = self.node.status(self.loop.now_s())
-        holder = "nobody" if status.holder is None else status.holder
-        return f"{self.settings.vip.address} is held by {holder}"
+        return "; ".join(seat.sentence() for seat in self.seats.values())
 
     def _answer(self, question: dict[str, Json]) -> dict[str, Json]:
         match question.get("op"):
@@ -288,10 +250,21 @@ class Daemon:
             case "yield":
                 return self._yield(question)
             case "resume":
-                self.handle(Resumed())
+                for seat in self._asked_about(question):
+                    seat.handle(Resumed())
                 return {"resumed": True}
             case _:
                 raise Refused("the operations are: status, yield, resume")
+
+    def _asked_about(self, question: dict[str, Json]) -> list[Seat]:
+        """Return the seat of the question's ``address``; without one, all of them."""
+        address = question.get("address")
+        if address is None:
+            return list(self.seats.values())
+        seat = self.seats.get(address) if isinstance(address, str) else None
+        if seat is None:
+            raise Refused(f"address: must be one of {', '.join(self.seats)}")
+        return [seat]
 
     def _yield(self, question: dict[str, Json]) -> dict[str, Json]:
         if not self.settings.is_candidate:
@@ -303,15 +276,18 @@ class Daemon:
             raise Refused(f"seconds: must be above 0 and at most {LONGEST_YIELD_S:.0f}")
         if to is not None and (to not in self.settings.candidates or to == self.settings.name):
             raise Refused("to: must be another candidate")
-        held = self.holding is not None and self.holding.held
-        let_go = self.handle(YieldAsked(float(seconds), str(to) if to is not None else None))
-        return {"yielded": let_go, "held": held}
+        seats = self._asked_about(question)
+        held = [seat for seat in seats if seat.held]
+        asked = YieldAsked(float(seconds), str(to) if to is not None else None)
+        let_go = [seat for seat in seats if seat.handle(asked)]
+        return {"yielded": bool(held) and len(let_go) == len(held), "held": bool(held)}
 
     def _status(self) -> dict[str, Json]:
-        now_s = self.loop.now_s()
-        status = report.status(
-            self.settings, self.node.status(now_s), self.history, self.loop.lateness, now_s
-        )
+        seats: dict[str, dict[str, Json]] = {
+            address: seat.status() for address, seat in self.seats.items()
+        }
+        known = [seat.known() for seat in self.seats.values()]
+        status = report.status(self.settings, known, seats, self.loop.lateness)
         status["version"] = __version__
         status["datagrams"] = {
             "sent": self.transport.sent,
@@ -319,16 +295,4 @@ class Daemon:
             "unsent": report.counted(self.transport.unsent),
             "refused": report.counted(self.transport.refused),
         }
-        if self.holding is not None:
-            fence, announcer = self.holding.fence, self.holding.announcer
-            families: list[Json] = list(fence.families)
-            status["kernel"] = {
-                "families": families,
-                "left_ms": fence.left_ms(),
-                "late_renewals": fence.late,
-                "rules_restored": fence.recreated,
-                "address_restored": self.holding.restored,
-                "announcements": announcer.sent,
-                "foreign_claims": announcer.claims,
-            }
         return status

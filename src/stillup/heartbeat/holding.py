@@ -5,17 +5,17 @@ announcement. To let go: the kernel's lease first, at once; the address is tidie
 the others have been told, since without a lease it is silent anyway.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from stillup.heartbeat.address import Addresses
 from stillup.heartbeat.announce import Announcer
 from stillup.heartbeat.arp import Claim, spoken
 from stillup.heartbeat.journal import Journal
-from stillup.heartbeat.kernel_lease import KernelLease
+from stillup.heartbeat.kernel_lease import KernelLease, remove_all_but
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.netlink import NetlinkRefused
 from stillup.heartbeat.nftables import NftablesRefused
-from stillup.heartbeat.route import LinkSeen
+from stillup.heartbeat.route import AddressSeen, LinkSeen
 from stillup.heartbeat.settings import Vip
 
 CHECK_S = 1.0
@@ -56,7 +56,7 @@ class Holding:
         self.announcer = Announcer(loop, vip.address, self._on_claim, journal.rarely)
         self.announcer.attach_to(link)
         self._clear_leftovers()
-        loop.at("fence", loop.now_s() + CHECK_S, self._look_after_fence)
+        self._loop.at(self._timer("fence"), loop.now_s() + CHECK_S, self._look_after_fence)
 
     # -- what the core wants ---------------------------------------------------------------
 
@@ -68,10 +68,13 @@ class Holding:
         try:
             taken = self.fence.renew(until_s)
         except (NetlinkRefused, NftablesRefused) as error:
-            self._journal.rarely("lease not renewed", {"reason": error})
+            self._journal.rarely(
+                "lease not renewed", {"address": self.vip.address, "reason": error}
+            )
             return
         if not taken:
-            self._journal.rarely("lease not renewed", {"reason": "it came too late"})
+            fields = {"address": self.vip.address, "reason": "it came too late"}
+            self._journal.rarely("lease not renewed", fields)
         elif not self.held:
             self._gain()
 
@@ -86,12 +89,28 @@ class Holding:
         self.since_s = None
         self.announcer.end()
         now_s = self._loop.now_s()
-        self._loop.at("leftover", now_s, lambda _: self._remove())
-        self._loop.at("fence", now_s + CHECK_S, self._look_after_fence)
+        self._loop.at(self._timer("leftover"), now_s, lambda _: self._remove())
+        self._loop.at(self._timer("fence"), now_s + CHECK_S, self._look_after_fence)
 
     def clear(self) -> None:
         """Take the address off before the daemon ends; the rules stay and keep it silent."""
         self._remove()
+
+    def remove(self) -> None:
+        """Leave nothing of the address on this server: it is no virtual IP any more.
+
+        To be called when it has been let go; no other call may follow.
+        """
+        for timer in ("fence", "leftover", "restore"):
+            self._loop.at(self._timer(timer), None, lambda _: None)
+        self.announcer.end()
+        self.announcer.attach_to(None)
+        self._remove()
+        self._addresses.close()
+        try:
+            self.fence.remove()
+        except NftablesRefused as error:
+            self._journal("fence not removed", {"address": self.vip.address, "reason": error})
 
     # -- what the world does ---------------------------------------------------------------
 
@@ -112,7 +131,7 @@ class Holding:
         """Somebody took an address off; "" means it is not known which."""
         if self.held and address in (self.vip.address, ""):
             due_s = max(self._loop.now_s(), self._restored_s + RESTORE_S)
-            self._loop.at("restore", due_s, self._restore)
+            self._loop.at(self._timer("restore"), due_s, self._restore)
 
     def announce(self) -> None:
         """Begin the announcements anew, if the address is held."""
@@ -128,11 +147,14 @@ class Holding:
 
     # -- steps -----------------------------------------------------------------------------
 
+    def _timer(self, name: str) -> str:
+        return f"{name} {self.vip.address}"
+
     def _gain(self) -> None:
         self.held = True
         self.since_s = self._loop.now_s()
-        self._loop.at("leftover", None, lambda _: None)
-        self._loop.at("fence", None, self._look_after_fence)
+        self._loop.at(self._timer("leftover"), None, lambda _: None)
+        self._loop.at(self._timer("fence"), None, self._look_after_fence)
         self._place()
         self.announce()
 
@@ -144,13 +166,13 @@ class Holding:
             self._addresses.add(self._link.index, self.vip.address, self.vip.prefix)
         except NetlinkRefused as error:
             self._journal.rarely("address not added", {"reason": error.strerror})
-            self._loop.at("restore", self._loop.now_s() + RESTORE_S, self._restore)
+            self._loop.at(self._timer("restore"), self._loop.now_s() + RESTORE_S, self._restore)
 
     def _restore(self, now_s: float) -> None:
         """Put the address back if it is not there."""
         if not self.held or self._link is None:
             return
-        there = [seen.index for seen in self._addresses.leftovers(self.vip.address)]
+        there = [seen.index for seen in self._addresses.places(self.vip.address)]
         if self._link.index in there:
             return
         self.restored += 1
@@ -168,25 +190,36 @@ class Holding:
         left_s = self.fence.left_ms() / 1000
         if left_s > 0:
             due_s = self._loop.now_s() + left_s
-            self._loop.at("leftover", due_s, lambda _: self._remove())
+            self._loop.at(self._timer("leftover"), due_s, lambda _: self._remove())
             self._journal("earlier lease", {"address": self.vip.address, "left": left_s})
         else:
             self._remove()
 
     def _remove(self) -> None:
-        for found in self._addresses.leftovers(self.vip.address):
-            self._quietly_remove(found.index, found.address, found.prefix)
-
-    def _quietly_remove(self, index: int, address: str, prefix: int) -> None:
-        try:
-            self._addresses.remove(index, address, prefix)
-        except NetlinkRefused as error:
-            # It is silent without a lease; the next loss or start tries again.
-            self._journal.rarely("address not removed", {"reason": error.strerror})
+        _take_off(self._addresses, self._addresses.places(self.vip.address), self._journal)
 
     def _look_after_fence(self, now_s: float) -> None:
         try:
             self.fence.check()
         except (NetlinkRefused, NftablesRefused) as error:
             self._journal.rarely("fence not checked", {"reason": error})
-        self._loop.at("fence", now_s + CHECK_S, self._look_after_fence)
+        self._loop.at(self._timer("fence"), now_s + CHECK_S, self._look_after_fence)
+
+
+def clear_others(vips: Collection[Vip], journal: Journal) -> None:
+    """Remove what earlier lives of the daemon left of addresses that are no virtual IPs now."""
+    kept = {vip.address for vip in vips}
+    addresses = Addresses()
+    _take_off(addresses, addresses.leftovers(kept), journal)
+    addresses.close()
+    for table in remove_all_but(kept):
+        journal("old fence removed", {"table": table})
+
+
+def _take_off(addresses: Addresses, found: Iterable[AddressSeen], journal: Journal) -> None:
+    for each in found:
+        try:
+            addresses.remove(each.index, each.address, each.prefix)
+        except NetlinkRefused as error:
+            # It is silent without a lease; the next loss or start tries again.
+            journal.rarely("address not removed", {"reason": error.strerror})

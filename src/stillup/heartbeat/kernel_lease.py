@@ -20,14 +20,14 @@ program can help: when the whole machine is paused, the kernel's clock may stand
 
 import errno
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from stillup.errors import StillupError
 from stillup.heartbeat import lease_messages
 from stillup.heartbeat.lease_messages import ARP, INET, NETDEV, Operation
 from stillup.heartbeat.netlink import NETFILTER, Netlink, NetlinkRefused
 from stillup.heartbeat.nftables import Nftables, NftablesRefused
-from stillup.heartbeat.ruleset import interface_rules, rules, without
+from stillup.heartbeat.ruleset import PREFIX, interface_rules, rules, table, without
 
 TICKET_MS = 20
 """How long a renewal may take. Elements time out on the kernel's tick (4 or 10 ms), early."""
@@ -83,6 +83,15 @@ class KernelLease:
         """Close the socket; rules and lease stay as they are."""
         self._netlink.close()
 
+    def remove(self) -> None:
+        """Remove the rules for good: the address is no virtual IP any more.
+
+        Raises:
+            NftablesRefused: If the kernel refuses.
+        """
+        self._nftables.run(without(table(self.address), *NAMES.values()))
+        self.close()
+
     def create(self) -> None:
         """Make the rules, or renew them; a running lease goes on.
 
@@ -94,7 +103,7 @@ class KernelLease:
             self._nftables.run(commands)
         except NftablesRefused:
             # A table of ours that another version made differently: begin anew.
-            self._nftables.run(without("inet", "arp") + "\n" + commands)
+            self._nftables.run(without(table(self.address), "inet", "arp") + "\n" + commands)
 
     def guard_interface(self) -> None:
         """Make the rules on the LAN interface; to be called again when it has come anew.
@@ -106,7 +115,7 @@ class KernelLease:
         families = [INET, ARP]
         commands = interface_rules(self.address, self.interface)
         try:
-            self._nftables.run(without("netdev") + "\n" + commands)
+            self._nftables.run(without(table(self.address), "netdev") + "\n" + commands)
             families.append(NETDEV)
         except NftablesRefused as error:
             self._log("fence partial", {"missing": "netdev", "reason": str(error)})
@@ -143,10 +152,10 @@ class KernelLease:
             LeaseNotEnded: If the kernel did not take it, for whatever reason.
         """
         try:
-            if self._missing(lease_messages.end(self._families)) is None:
+            if self._missing(lease_messages.end(self._families, self.address)) is None:
                 return
             self._recreate()
-            missing = self._missing(lease_messages.end(self._families))
+            missing = self._missing(lease_messages.end(self._families, self.address))
         except (NetlinkRefused, NftablesRefused) as error:
             raise LeaseNotEnded(f"the kernel did not end the lease: {error}") from error
         if missing is not None:
@@ -154,7 +163,7 @@ class KernelLease:
 
     def left_ms(self) -> int:
         """Return how long the lease still runs, as the kernel says; 0 if it does not."""
-        step = lease_messages.question()
+        step = lease_messages.question(self.address)
         answers = self._netlink.dump(step.kind, step.flags, step.body)
         try:
             return lease_messages.left_ms(answers, self.address)
@@ -188,3 +197,25 @@ class KernelLease:
                 return sequences.index(error.sequence)
             raise
         return None
+
+
+def remove_all_but(addresses: Collection[str]) -> list[str]:
+    """Remove the tables of addresses that are no virtual IPs any more; return their names.
+
+    Raises:
+        NftablesRefused: If the kernel refuses.
+    """
+    netlink = Netlink(NETFILTER)
+    step = lease_messages.all_tables()
+    answers = netlink.dump(step.kind, step.flags, step.body)
+    found = [lease_messages.table_name(answer) for answer in answers]
+    netlink.close()
+    kept = {table(address) for address in addresses}
+    old = [
+        (NAMES[family], name)
+        for family, name in found
+        if family in NAMES and name.startswith(PREFIX) and name not in kept
+    ]
+    if old:
+        Nftables().run("\n".join(without(name, family) for family, name in old))
+    return sorted({name for _, name in old})

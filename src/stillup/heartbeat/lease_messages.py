@@ -22,11 +22,12 @@ from stillup.heartbeat.attributes import (
     nested,
     text,
 )
-from stillup.heartbeat.ruleset import LEASE, TABLE, TICKET
+from stillup.heartbeat.ruleset import LEASE, TICKET, table
 
 INET, ARP, NETDEV = 1, 3, 5
 
 _SUBSYSTEM = 10
+_GET_TABLE = _SUBSYSTEM << 8 | 1
 _NEW_ELEMENT = _SUBSYSTEM << 8 | 12
 _GET_ELEMENT = _SUBSYSTEM << 8 | 13
 _DELETE_ELEMENT = _SUBSYSTEM << 8 | 14
@@ -52,7 +53,7 @@ class Operation:
 
 def take_ticket(address: str, ticket_ms: int) -> list[Operation]:
     """Return the steps that put a fresh ticket in place of any older one."""
-    return [_empty(INET, TICKET), _add(INET, TICKET, address, ticket_ms)]
+    return [_empty(INET, TICKET, address), _add(INET, TICKET, address, ticket_ms)]
 
 
 def renew(families: Iterable[int], address: str, left_ms: int) -> list[Operation]:
@@ -62,13 +63,13 @@ def renew(families: Iterable[int], address: str, left_ms: int) -> list[Operation
     """
     steps = [_delete(INET, TICKET, address)]
     for family in families:
-        steps += [_empty(family, LEASE), _add(family, LEASE, address, left_ms)]
+        steps += [_empty(family, LEASE, address), _add(family, LEASE, address, left_ms)]
     return steps
 
 
-def end(families: Iterable[int]) -> list[Operation]:
+def end(families: Iterable[int], address: str) -> list[Operation]:
     """Return the steps that end the lease at once."""
-    return [_empty(family, LEASE) for family in families]
+    return [_empty(family, LEASE, address) for family in families]
 
 
 def batch(steps: Iterable[Operation], next_sequence: Callable[[], int]) -> tuple[bytes, list[int]]:
@@ -83,14 +84,25 @@ def batch(steps: Iterable[Operation], next_sequence: Callable[[], int]) -> tuple
     return b"".join(parts), sequences
 
 
-def question() -> Operation:
+def question(address: str) -> Operation:
     """Return the dump request for the elements of the ``inet`` table's lease."""
-    return Operation(_GET_ELEMENT, DUMP, _set(INET, LEASE))
+    return Operation(_GET_ELEMENT, DUMP, _set(INET, LEASE, address))
+
+
+def all_tables() -> Operation:
+    """Return the dump request for the tables of every family."""
+    return Operation(_GET_TABLE, DUMP, _HEADER.pack(0, 0, 0))
+
+
+def table_name(answer: Message) -> tuple[int, str]:
+    """Return family and name of a table, from one answer to ``all_tables``."""
+    name = attributes(answer.body, _HEADER.size).get(_TABLE_NAME, b"")
+    return answer.body[0], name.rstrip(b"\0").decode(errors="replace")
 
 
 def left_ms(answers: Iterable[Message], address: str) -> int:
     """Return how long the lease of ``address`` still runs, from the answers; 0 if it does not."""
-    wanted = ipaddress.IPv4Address(address).packed
+    wanted = ipaddress.ip_address(address).packed
     for answer in answers:
         elements = attributes(answer.body, _HEADER.size).get(_ELEMENTS, b"")
         for element in _each(elements):
@@ -113,24 +125,25 @@ def _each(elements: bytes) -> Iterable[bytes]:
         place += (length + 3) & ~3
 
 
-def _set(family: int, name: str) -> bytes:
-    return _HEADER.pack(family, 0, 0) + text(_TABLE_NAME, TABLE) + text(_SET_NAME, name)
+def _set(family: int, name: str, address: str) -> bytes:
+    head = _HEADER.pack(family, 0, 0)
+    return head + text(_TABLE_NAME, table(address)) + text(_SET_NAME, name)
 
 
 def _key(address: str) -> bytes:
-    return nested(_KEY, attribute(_VALUE, ipaddress.IPv4Address(address).packed))
+    return nested(_KEY, attribute(_VALUE, ipaddress.ip_address(address).packed))
 
 
-def _empty(family: int, name: str) -> Operation:
-    return Operation(_DELETE_ELEMENT, 0, _set(family, name))
+def _empty(family: int, name: str, address: str) -> Operation:
+    return Operation(_DELETE_ELEMENT, 0, _set(family, name, address))
 
 
 def _delete(family: int, name: str, address: str) -> Operation:
     elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address)))
-    return Operation(_DELETE_ELEMENT, 0, _set(family, name) + elements)
+    return Operation(_DELETE_ELEMENT, 0, _set(family, name, address) + elements)
 
 
 def _add(family: int, name: str, address: str, timeout_ms: int) -> Operation:
     timeout = attribute(_TIMEOUT, _MILLISECONDS.pack(timeout_ms))
     elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address), timeout))
-    return Operation(_NEW_ELEMENT, CREATE, _set(family, name) + elements)
+    return Operation(_NEW_ELEMENT, CREATE, _set(family, name, address) + elements)

@@ -1,12 +1,13 @@
 """The daemon's status as JSON, from values: pure."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stillup.heartbeat.core import Status
 from stillup.heartbeat.lateness import Lateness
-from stillup.heartbeat.settings import DaemonSettings, Json
+from stillup.heartbeat.settings import DaemonSettings, Vip
+from stillup.heartbeat.settings_reader import Json
 
 MOVES = 20
 
@@ -56,54 +57,95 @@ class History:
         return lasted_s
 
 
-def status(
-    settings: DaemonSettings,
-    node: Status,
-    history: History,
-    lateness: Lateness,
-    now_s: float,
-) -> dict[str, Json]:
-    """Return what every daemon tells; a candidate's kernel part is added by ``kernel``."""
-    address = settings.vip.address
-    holding: list[Json] = [address] if node.holding else []
-    voters: dict[str, Json] = {
-        name: {
-            "address": settings.voters[name],
-            "heard_ms": _milliseconds(node.heard_s.get(name)),
-            "votes": name in node.votes,
-        }
-        for name in settings.voters
-        if name != settings.name
-    }
+def seat(vip: Vip, node: Status, history: History, now_s: float) -> dict[str, Json]:
+    """Return what is told of one virtual IP."""
     return {
-        "name": settings.name,
-        "farm": settings.farm,
-        "candidate": settings.is_candidate,
-        "holder": {address: node.holder},
-        "holding": holding,
+        "address": vip.address,
+        "preferred": vip.preferred,
+        "holder": node.holder,
+        "holding": node.holding,
         "since_s": round(now_s - history.changed_s, 3),
-        "lease_ms": round(settings.lease_s * 1000),
         "lease_left_ms": round(node.left_s * 1000),
         "ballot": str(node.ballot) if node.ballot else None,
         "phase": node.phase,
-        "healthy": node.healthy if settings.is_candidate else None,
-        "reason": node.reason if settings.is_candidate else "it votes only",
         "yielding_s": round(node.yielding_s, 3),
         "silent_s": round(node.silent_s, 3),
         "votes": list(node.votes),
-        "voters": voters,
+        "moves": [move.as_json() for move in history.moves],
+    }
+
+
+def status(
+    settings: DaemonSettings,
+    nodes: Sequence[Status],
+    seats: Mapping[str, Mapping[str, Json]],
+    lateness: Lateness,
+) -> dict[str, Json]:
+    """Return what a daemon tells of itself.
+
+    ``vips`` has all that is known of each virtual IP. What stands beside it is for those who
+    have one: of several, the holders of all, the longest silence and yielding, the moves of
+    all in order of time, and for the rest what is said of the first.
+
+    Args:
+        settings: The daemon's.
+        nodes: What each seat's node knows, in the order of ``seats``.
+        seats: What ``seat`` returned (a candidate adds ``kernel``), by address.
+        lateness: Of its loop.
+    """
+    first, node = next(iter(seats.values())), nodes[0]
+    moves = [
+        {**move, "address": address} for address, seat in seats.items() for move in _moves(seat)
+    ]
+    told: dict[str, Json] = {
+        "name": settings.name,
+        "farm": settings.farm,
+        "candidate": settings.is_candidate,
+        "holder": {address: seat["holder"] for address, seat in seats.items()},
+        "holding": [address for address, seat in seats.items() if seat["holding"]],
+        **{key: first[key] for key in ("since_s", "lease_left_ms", "ballot", "phase", "votes")},
+        "lease_ms": round(settings.lease_s * 1000),
+        "healthy": node.healthy if settings.is_candidate else None,
+        "reason": node.reason if settings.is_candidate else "it votes only",
+        "yielding_s": round(max(node.yielding_s for node in nodes), 3),
+        "silent_s": round(max(node.silent_s for node in nodes), 3),
+        "voters": _voters(settings, nodes),
         "lateness_ms": {
             "max": round(lateness.longest_s * 1000, 1),
             "recent": round(lateness.recent_s * 1000, 1),
         },
-        "moves": [move.as_json() for move in history.moves],
+        "moves": list(sorted(moves, key=_at)[-MOVES:]),
+        "vips": [dict(seat) for seat in seats.values()],
     }
+    if "kernel" in first:
+        told["kernel"] = first["kernel"]
+    return told
+
+
+def _voters(settings: DaemonSettings, nodes: Sequence[Status]) -> dict[str, Json]:
+    """Return what is known of the other servers: heard about whichever address, the latest."""
+    told: dict[str, Json] = {}
+    for name, address in settings.voters.items():
+        heard_s = [node.heard_s[name] for node in nodes if name in node.heard_s]
+        if name != settings.name:
+            told[name] = {
+                "address": address,
+                "heard_ms": round(min(heard_s) * 1000) if heard_s else None,
+                "votes": any(name in node.votes for node in nodes),
+            }
+    return told
+
+
+def _moves(seat: Mapping[str, Json]) -> list[dict[str, Json]]:
+    moves = seat["moves"]
+    return [move for move in moves if isinstance(move, dict)] if isinstance(moves, list) else []
+
+
+def _at(move: Mapping[str, Json]) -> float:
+    at = move["at"]
+    return at if isinstance(at, float) else 0.0
 
 
 def counted(counts: Mapping[str, int]) -> dict[str, Json]:
     """Return counters as JSON."""
     return dict(sorted(counts.items()))
-
-
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)

@@ -2,7 +2,8 @@
 
 Whatever concerns the virtual IP is dropped unless the address is an element of the set
 ``lease``, whose elements time out. Whoever renews the element keeps the address; nobody
-needs to do anything for it to stop. Four tables of rules, one per way out or in:
+needs to do anything for it to stop. Each virtual IP has tables of its own (``table``), so that
+one is added, removed and renewed without touching another. One chain per way out or in:
 
 * ``inet``, prerouting at priority raw: packets *to* the address, from the LAN and through
   ``lo`` alike, before connection tracking and before any DNAT sees them;
@@ -20,26 +21,18 @@ Every command is an ``add`` that may be repeated, and chains are emptied before 
 filled in the same transaction, so the rules are renewed without losing a running lease.
 """
 
-TABLE = "stillup_vip"
+PREFIX = "stillup_vip"
+"""What the names of all our tables begin with."""
+
 LEASE = "lease"
 TICKET = "ticket"
 
 _SET = "{ type ipv4_addr; flags timeout; }"
 
 
-def _chain(family: str, name: str, hook: str, *rules: str) -> list[str]:
-    return [
-        f"add chain {family} {TABLE} {name} {{ {hook} policy accept; }}",
-        f"flush chain {family} {TABLE} {name}",
-        *(f"add rule {family} {TABLE} {name} {rule} counter drop" for rule in rules),
-    ]
-
-
-def _table(family: str, *sets: str) -> list[str]:
-    return [
-        f"add table {family} {TABLE}",
-        *(f"add set {family} {TABLE} {name} {_SET}" for name in sets),
-    ]
+def table(address: str) -> str:
+    """Return the name of the tables for ``address``; nftables allows no colon in it."""
+    return f"{PREFIX}_{address.replace(':', '_')}"
 
 
 def rules(address: str) -> str:
@@ -48,36 +41,7 @@ def rules(address: str) -> str:
     Args:
         address: The virtual IP, IPv4.
     """
-    return "\n".join(
-        [
-            *_table("inet", LEASE, TICKET),
-            *_chain(
-                "inet",
-                "incoming",
-                "type filter hook prerouting priority raw;",
-                f"ip daddr {address} ip daddr != @{LEASE}",
-            ),
-            *_chain(
-                "inet",
-                "outgoing",
-                "type filter hook output priority raw;",
-                f"ip saddr {address} ip saddr != @{LEASE}",
-            ),
-            *_table("arp", LEASE),
-            *_chain(
-                "arp",
-                "asked",
-                "type filter hook input priority filter;",
-                f"arp daddr ip {address} arp saddr ip != {address} arp daddr ip != @{LEASE}",
-            ),
-            *_chain(
-                "arp",
-                "claimed",
-                "type filter hook output priority filter;",
-                f"arp saddr ip {address} arp saddr ip != @{LEASE}",
-            ),
-        ]
-    )
+    return "\n".join([*_inet(address), *_arp(address)])
 
 
 def interface_rules(address: str, interface: str) -> str:
@@ -87,21 +51,66 @@ def interface_rules(address: str, interface: str) -> str:
         address: The virtual IP, IPv4.
         interface: The LAN interface's name.
     """
+    netdev = _Table("netdev", address)
+    hook = f'type filter hook egress device "{interface}" priority 0;'
+    netdev.add_sets(LEASE)
+    netdev.add_chain("claimed", hook, f"arp saddr ip {address} arp saddr ip != @{LEASE}")
+    return "\n".join(netdev.commands)
+
+
+def without(name: str, *families: str) -> str:
+    """Return the commands that remove the tables ``name`` of these families, there or not."""
     return "\n".join(
-        [
-            *_table("netdev", LEASE),
-            *_chain(
-                "netdev",
-                "claimed",
-                f'type filter hook egress device "{interface}" priority 0;',
-                f"arp saddr ip {address} arp saddr ip != @{LEASE}",
-            ),
+        f"add table {family} {name}\ndelete table {family} {name}" for family in families
+    )
+
+
+class _Table:
+    """The commands that make one table."""
+
+    def __init__(self, family: str, address: str) -> None:
+        self._place = f"{family} {table(address)}"
+        self.commands = [f"add table {self._place}"]
+
+    def add_sets(self, *names: str) -> None:
+        self.commands += [f"add set {self._place} {name} {_SET}" for name in names]
+
+    def add_chain(self, name: str, hook: str, *rules: str) -> None:
+        """Make a chain whose rules say what is dropped."""
+        self.commands += [
+            f"add chain {self._place} {name} {{ {hook} policy accept; }}",
+            f"flush chain {self._place} {name}",
+            *(f"add rule {self._place} {name} {rule} counter drop" for rule in rules),
         ]
-    )
 
 
-def without(*families: str) -> str:
-    """Return the commands that remove our tables of these families, whether or not there."""
-    return "\n".join(
-        f"add table {family} {TABLE}\ndelete table {family} {TABLE}" for family in families
+def _inet(address: str) -> list[str]:
+    inet = _Table("inet", address)
+    inet.add_sets(LEASE, TICKET)
+    inet.add_chain(
+        "incoming",
+        "type filter hook prerouting priority raw;",
+        f"ip daddr {address} ip daddr != @{LEASE}",
     )
+    inet.add_chain(
+        "outgoing",
+        "type filter hook output priority raw;",
+        f"ip saddr {address} ip saddr != @{LEASE}",
+    )
+    return inet.commands
+
+
+def _arp(address: str) -> list[str]:
+    arp = _Table("arp", address)
+    arp.add_sets(LEASE)
+    arp.add_chain(
+        "asked",
+        "type filter hook input priority filter;",
+        f"arp daddr ip {address} arp saddr ip != {address} arp daddr ip != @{LEASE}",
+    )
+    arp.add_chain(
+        "claimed",
+        "type filter hook output priority filter;",
+        f"arp saddr ip {address} arp saddr ip != @{LEASE}",
+    )
+    return arp.commands

@@ -3,7 +3,7 @@
 | bytes | what                                                                    |
 |-------|-------------------------------------------------------------------------|
 | 2     | ``SU``                                                                  |
-| 1     | version of the format: 1                                                |
+| 1     | version of the format: 2                                                |
 | 1     | key id                                                                  |
 | 8     | configuration: the electorate's fingerprint                             |
 | 8     | the sender's incarnation                                                |
@@ -11,13 +11,15 @@
 | 8     | sequence, from 1 up within the sender's life                            |
 | 1+n   | the sender's name                                                       |
 | 1+n   | the receiver's name                                                     |
+| 1+n   | the subject: the virtual IP it is about; empty for none                 |
 | n     | the message (``wire.py``)                                               |
 | 32    | HMAC-SHA256 (RFC 2104) of all that precedes it                          |
 
 What is refused, and by what: a datagram altered or made by a stranger, by the signature; one
 meant for another server or farm, by the names and the configuration under the signature; our
 own sent back to us, by the sender's name; one recorded and sent again, by word and sequence
-(``acquaintance.py``).
+(``acquaintance.py``). Each virtual IP has votes of its own, and a vote is about the one that the
+signed subject names; words and sequences are the server's, whatever it talks about.
 
 A datagram without the right word is not acted on but answered with an *introduction*, which
 tells the word. In place of a word it names the life of the sender that it answers, so it is
@@ -36,7 +38,7 @@ from stillup.heartbeat.messages import Message
 from stillup.heartbeat.wire import Introduction, Malformed, Reader, decode, encode, name_bytes
 
 MAGIC = b"SU"
-VERSION = 1
+VERSION = 2
 SIGNATURE_BYTES = 32
 LONGEST_BYTES = 512
 KEY_BYTES = 16
@@ -67,6 +69,8 @@ class Opened:
 
     sender: str
     message: Message
+    subject: str = ""
+    """The virtual IP that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class _Envelope:
     sequence: int
     sender: str
     to: str
+    subject: str
     body: bytes
 
 
@@ -141,9 +146,15 @@ class Seal:
         self._head = MAGIC + bytes((VERSION, self._key_id)) + configuration
         self._head += incarnation.to_bytes(8, "big")
 
-    def close(self, to: str, message: Message) -> bytes:
-        """Return the datagram that says ``message`` to the server ``to``; at most 512 bytes."""
-        return self._sign(to, self._peers[to].say, message)
+    def close(self, to: str, message: Message, subject: str = "") -> bytes:
+        """Return the datagram that says ``message`` to the server ``to``; at most 512 bytes.
+
+        Args:
+            to: The receiver.
+            message: What to say.
+            subject: The virtual IP that it is about.
+        """
+        return self._sign(to, self._peers[to].say, message, subject)
 
     def open(self, data: bytes) -> Opened | NotOpened:
         """Check a datagram; never raises, whatever the bytes."""
@@ -160,7 +171,9 @@ class Seal:
             return NotOpened(refused, envelope.sender)
         return self._check_fresh(envelope, message)
 
-    def _sign(self, to: str, word: int, message: Message | Introduction) -> bytes:
+    def _sign(
+        self, to: str, word: int, message: Message | Introduction, subject: str = ""
+    ) -> bytes:
         self._sequence += 1
         data = b"".join(
             (
@@ -168,6 +181,7 @@ class Seal:
                 word.to_bytes(8, "big"),
                 self._sequence.to_bytes(8, "big"),
                 self._names[to],
+                name_bytes(subject),
                 encode(message),
             )
         )
@@ -213,7 +227,7 @@ class Seal:
             return NotOpened(Rejected.UNACQUAINTED, sender, introduction)
         if not peer.is_fresh(envelope.sequence):
             return NotOpened(Rejected.REPLAYED, sender)
-        return Opened(sender, message)
+        return Opened(sender, message, envelope.subject)
 
 
 def _read(data: bytes) -> _Envelope:
@@ -225,5 +239,6 @@ def _read(data: bytes) -> _Envelope:
         sequence=reader.number(8),
         sender=reader.name(),
         to=reader.name(),
+        subject=reader.name(),
         body=reader.rest(),
     )

@@ -1,27 +1,26 @@
 """The daemon's settings: read from JSON, checked, every problem told at once.
 
+``settings_reader.py`` takes the typed values out; here is what they are and what must hold.
 Reading is apart from parsing: ``parse`` is pure, ``load`` reads the two files. The key file
 holds one key a line, at least 16 characters; the first signs, every one is believed, so a key
 is rotated by adding it last, then moving it first, then taking the old one out.
 """
 
 import hashlib
-import ipaddress
 import json
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from stillup.errors import InputRefused
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+from stillup.heartbeat.settings_reader import Json, Reader, is_ipv4
 
 PORT = 6940
 CONTROL = "/run/stillup/heartbeat.sock"
 LEASE_MS = (100, 10_000)
+MOST_VIPS = 64
 KEY_BYTES = 16
 KNOWN = frozenset(
     {
@@ -42,7 +41,13 @@ KNOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Vip:
-    """A virtual IP."""
+    """A virtual IP; each has a lease of its own.
+
+    Args:
+        address: IPv4 or IPv6, in its shortest spelling.
+        prefix: The length of its network's prefix.
+        preferred: The candidate that shall hold it if it can; None for whichever.
+    """
 
     address: str
     prefix: int
@@ -84,71 +89,15 @@ class DaemonSettings:
     lease_s: float
     candidates: tuple[str, ...]
     voters: dict[str, str]
-    vip: Vip
+    vips: tuple[Vip, ...]
     address: str
     interface: str
     watch: Watch | None
 
     @property
     def is_candidate(self) -> bool:
-        """Whether this server may hold the address."""
+        """Whether this server may hold the addresses."""
         return self.name in self.candidates
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Takes typed values out of the JSON and notes what is wrong with them."""
-
-    values: dict[str, Json]
-    problems: list[str] = field(default_factory=list)
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self.values.get(key, default)
-        if isinstance(value, str) and value:
-            return value
-        self.problems.append(f"{key}: must be a text that is not empty")
-        return ""
-
-    def optional_text(self, key: str) -> str | None:
-        return None if self.values.get(key) is None else self.text(key)
-
-    def number(self, key: str, least: int, most: int, default: int) -> int:
-        value = self.values.get(key, default)
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return value
-        self.problems.append(f"{key}: must be a whole number from {least} to {most}")
-        return default
-
-    def ipv4(self, key: str) -> str:
-        value = self.text(key)
-        if value and not _is_ipv4(value):
-            self.problems.append(f"{key}: {value} is not an IPv4 address")
-        return value
-
-    def names(self, key: str) -> tuple[str, ...]:
-        value = self.values.get(key)
-        if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
-            names = tuple(str(name) for name in value)
-            if len(set(names)) == len(names):
-                return names
-        self.problems.append(f"{key}: must be a list of different names")
-        return ()
-
-    def addresses(self, key: str) -> dict[str, str]:
-        value = self.values.get(key)
-        if not isinstance(value, dict) or not value:
-            self.problems.append(f"{key}: must give each server's address by its name")
-            return {}
-        found = {name: str(address) for name, address in value.items()}
-        for name, address in found.items():
-            if not _is_ipv4(address):
-                self.problems.append(f"{key}.{name}: {address} is not an IPv4 address")
-        if len(set(found.values())) != len(found):
-            self.problems.append(f"{key}: two servers have the same address")
-        return found
-
-    def within(self, prefix: str, inner: "_Reader") -> None:
-        self.problems += [f"{prefix}.{problem}" for problem in inner.problems]
 
 
 def parse(data: bytes, file: str) -> DaemonSettings:
@@ -167,7 +116,7 @@ def parse(data: bytes, file: str) -> DaemonSettings:
         raise InputRefused(f"{file}: this is not JSON: {error}") from None
     if not isinstance(values, dict):
         raise InputRefused(f"{file}: the settings must be a JSON object")
-    reader = _Reader(values)
+    reader = Reader(values)
     settings = DaemonSettings(
         farm=reader.text("farm"),
         name=reader.text("name"),
@@ -176,7 +125,7 @@ def parse(data: bytes, file: str) -> DaemonSettings:
         lease_s=reader.number("lease_ms", *LEASE_MS, 500) / 1000,
         candidates=reader.names("candidates"),
         voters=reader.addresses("voters"),
-        vip=_vip(reader),
+        vips=_vips(reader),
         address=reader.ipv4("address"),
         interface=reader.text("interface"),
         watch=_watch(reader),
@@ -256,27 +205,34 @@ def load_keys(settings: DaemonSettings, credentials: str | None) -> dict[int, by
         raise InputRefused(f"{path}: the key cannot be read: {error.strerror}") from None
 
 
-def _vip(reader: _Reader) -> Vip:
+def _vips(reader: Reader) -> tuple[Vip, ...]:
     value = reader.values.get("vips")
-    if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
-        reader.problems.append("vips: must list exactly one virtual IP")
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_VIPS:
+        reader.problems.append(f"vips: must list 1 to {MOST_VIPS} virtual IPs")
+        return ()
+    return tuple(_vip(reader, f"vips[{place}]", each) for place, each in enumerate(value))
+
+
+def _vip(reader: Reader, place: str, value: Json) -> Vip:
+    if not isinstance(value, dict):
+        reader.problems.append(f"{place}: must be an object with an address")
         return Vip("", 32, None)
-    inner = _Reader(value[0])
-    vip = Vip(
-        inner.ipv4("address"), inner.number("prefix", 1, 32, 32), inner.optional_text("preferred")
-    )
-    reader.within("vips[0]", inner)
+    inner = Reader(value)
+    address = inner.ip("address")
+    most = 128 if ":" in address else 32
+    vip = Vip(address, inner.number("prefix", 1, most, most), inner.optional_text("preferred"))
+    reader.within(place, inner)
     return vip
 
 
-def _watch(reader: _Reader) -> Watch | None:
+def _watch(reader: Reader) -> Watch | None:
     value = reader.values.get("watch")
     if value is None:
         return None
     if not isinstance(value, dict):
         reader.problems.append("watch: must be an object, or null to watch nothing")
         return None
-    inner = _Reader(value)
+    inner = Reader(value)
     check = inner.text("check")
     unit, pid_file = inner.optional_text("unit"), inner.optional_text("pid_file")
     if unit is None and pid_file is None:
@@ -286,13 +242,13 @@ def _watch(reader: _Reader) -> Watch | None:
     return Watch(unit, pid_file, host, port, path)
 
 
-def _url(check: str, inner: _Reader) -> tuple[str, int, str]:
+def _url(check: str, inner: Reader) -> tuple[str, int, str]:
     try:
         parts = urlsplit(check)
         host, port = parts.hostname or "", parts.port or 80
     except ValueError:
         host, port, parts = "", 0, urlsplit("")
-    if check and (parts.scheme != "http" or not _is_ipv4(host)):
+    if check and (parts.scheme != "http" or not is_ipv4(host)):
         inner.problems.append(f"check: {check} is not like http://127.0.0.1:8405/alive")
     return host, port, parts.path or "/"
 
@@ -308,17 +264,13 @@ def _contradictions(settings: DaemonSettings) -> list[str]:
         for name in settings.candidates
         if name not in settings.voters
     ]
-    if settings.vip.address in settings.voters.values():
-        problems.append(f"vips[0].address: {settings.vip.address} is a server's own address")
-    preferred = settings.vip.preferred
-    if preferred is not None and preferred not in settings.candidates:
-        problems.append(f"vips[0].preferred: {preferred} is not in candidates")
+    seen: set[str] = set()
+    for place, vip in enumerate(settings.vips):
+        if vip.address in settings.voters.values():
+            problems.append(f"vips[{place}].address: {vip.address} is a server's own address")
+        if vip.address in seen:
+            problems.append(f"vips[{place}].address: {vip.address} is listed twice")
+        if vip.preferred is not None and vip.preferred not in settings.candidates:
+            problems.append(f"vips[{place}].preferred: {vip.preferred} is not in candidates")
+        seen.add(vip.address)
     return problems
-
-
-def _is_ipv4(value: str) -> bool:
-    try:
-        ipaddress.IPv4Address(value)
-    except ValueError:
-        return False
-    return True

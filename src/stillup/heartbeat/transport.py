@@ -36,7 +36,8 @@ class Transport:
         here: This server's address and the port, the same on all servers.
         interface: The LAN interface's name.
         peers: Each other server's address by name.
-        on_message: Called with each message that is believed, and who sent it.
+        on_message: Called with each message that is believed, who sent it, and about which
+            virtual IP.
         log: Takes an event that may come in floods.
     """
 
@@ -47,7 +48,7 @@ class Transport:
         here: tuple[str, int],
         interface: str,
         peers: Mapping[str, str],
-        on_message: Callable[[str, Message], None],
+        on_message: Callable[[str, Message, str], None],
         log: Callable[[str, Mapping[str, object]], None],
     ) -> None:
         self.sent = 0
@@ -106,9 +107,9 @@ class Transport:
             self._socket.close()
             self._socket = None
 
-    def send(self, to: str, message: Message) -> None:
+    def send(self, to: str, message: Message, subject: str) -> None:
         """Sign and send, or lose it."""
-        self._send(self._seal.close(to, message), to)
+        self._send(self._seal.close(to, message, subject), to)
 
     def _send(self, data: bytes, to: str) -> None:
         if self._socket is None:
@@ -144,7 +145,7 @@ class Transport:
             self._log("datagram refused", {"source": source, "reason": "not its sender's address"})
         else:
             self.received += 1
-            self._on_message(opened.sender, opened.message)
+            self._on_message(opened.sender, opened.message, opened.subject)
 
     def _refuse(self, refused: NotOpened, source: str) -> None:
         if refused.reason is Rejected.INTRODUCTION:

@@ -70,7 +70,7 @@ def test_rules_can_be_made_twice_and_never_empty_a_set() -> None:
 
     assert set(words) == {"add", "flush"}
     assert "flush set" not in rules("10.0.0.1")
-    assert without("netdev") == "add table netdev stillup_vip\ndelete table netdev stillup_vip"
+    assert without("old", "netdev") == "add table netdev old\ndelete table netdev old"
 
 
 def test_lateness_is_kept_for_ever_and_for_the_last_minutes() -> None:

@@ -92,7 +92,7 @@ def test_a_renewal_hands_the_ticket_in_before_it_sets_anything() -> None:
 
 def test_a_batch_is_framed_and_every_step_is_acknowledged() -> None:
     numbers = iter(range(1, 100))
-    data, sequences = lease_messages.batch(lease_messages.end([INET]), lambda: next(numbers))
+    data, sequences = lease_messages.batch(lease_messages.end([INET], VIP), lambda: next(numbers))
 
     found = list(messages(data))
     assert [each.kind for each in found] == [0x10, 10 << 8 | 14, 0x11]

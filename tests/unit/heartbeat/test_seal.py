@@ -15,6 +15,7 @@ NAMES = ("lb1", "lb2", "web1")
 FARM = b"farm-one"
 KEY, NEW_KEY = b"k" * 32, b"n" * 32
 LIVES = {"lb1": 111, "lb2": 222, "web1": 333}
+VIP = "10.0.0.1"
 MESSAGE = Propose(Ballot(1, 111, "lb1"), 1)
 
 
@@ -65,6 +66,19 @@ def test_a_message_is_believed_once(lb1: Seal, lb2: Seal) -> None:
     assert lb2.open(data) == NotOpened(Rejected.REPLAYED, "lb1")
 
 
+@pytest.mark.parametrize("subject", [VIP, "fd00:10::1", "ffff:" * 7 + "ffff", ""])
+def test_a_message_says_which_virtual_ip_it_is_about(lb1: Seal, lb2: Seal, subject: str) -> None:
+    assert lb2.open(lb1.close("lb2", MESSAGE, subject)) == Opened("lb1", MESSAGE, subject)
+
+
+def test_words_and_sequences_are_the_servers_whatever_it_talks_about(lb1: Seal, lb2: Seal) -> None:
+    one, other = lb1.close("lb2", MESSAGE, VIP), lb1.close("lb2", MESSAGE, "fd00:10::1")
+
+    assert lb2.open(other) == Opened("lb1", MESSAGE, "fd00:10::1")
+    assert lb2.open(one) == Opened("lb1", MESSAGE, VIP)
+    assert why(lb2.open(other)) is Rejected.REPLAYED
+
+
 def test_messages_are_believed_out_of_order(lb1: Seal, lb2: Seal) -> None:
     first, second = lb1.close("lb2", MESSAGE), lb1.close("lb2", Hello(fit=True))
     assert lb2.open(second) == Opened("lb1", Hello(fit=True))
@@ -72,7 +86,7 @@ def test_messages_are_believed_out_of_order(lb1: Seal, lb2: Seal) -> None:
 
 
 def test_a_datagram_is_small(lb1: Seal) -> None:
-    assert len(lb1.close("lb2", MESSAGE)) == 105
+    assert len(lb1.close("lb2", MESSAGE, VIP)) == 114
 
 
 def test_the_first_contact_is_answered_and_not_acted_on() -> None:
@@ -138,15 +152,15 @@ def test_another_farm_or_membership_is_refused(lb1: Seal) -> None:
 
 def test_another_version_and_an_unknown_key_are_told_apart(lb1: Seal, lb2: Seal) -> None:
     data = lb1.close("lb2", MESSAGE)
-    assert why(lb2.open(data[:2] + b"\x02" + data[3:])) is Rejected.OTHER_VERSION
+    assert why(lb2.open(data[:2] + b"\x01" + data[3:])) is Rejected.OTHER_VERSION
     assert why(lb2.open(data[:3] + b"\x09" + data[4:])) is Rejected.UNKNOWN_KEY
 
 
-@given(st.integers(0, 104), st.integers(1, 255))
+@given(st.integers(0, 113), st.integers(1, 255))
 def test_any_changed_byte_is_refused(position: int, change: int) -> None:
     lb1, lb2 = seal("lb1"), seal("lb2")
     introduce(lb1, lb2)
-    data = bytearray(lb1.close("lb2", MESSAGE))
+    data = bytearray(lb1.close("lb2", MESSAGE, VIP))
     data[position] ^= change
     assert isinstance(lb2.open(bytes(data)), NotOpened)
     assert lb2.open(lb1.close("lb2", MESSAGE)) == Opened("lb1", MESSAGE)
@@ -155,18 +169,18 @@ def test_any_changed_byte_is_refused(position: int, change: int) -> None:
 @given(st.binary(max_size=600))
 def test_any_bytes_are_refused_and_nothing_is_raised(data: bytes) -> None:
     assert isinstance(seal("lb2").open(data), NotOpened)
-    assert isinstance(seal("lb2").open(b"SU\x01\x01" + data), NotOpened)
+    assert isinstance(seal("lb2").open(b"SU\x02\x01" + data), NotOpened)
 
 
 @given(st.binary(max_size=400))
 def test_signed_nonsense_is_malformed_or_refused(body: bytes) -> None:
-    data = b"SU\x01\x01" + body
+    data = b"SU\x02\x01" + body
     signed = data + hmac.digest(KEY, data, "sha256")
     assert isinstance(seal("lb2").open(signed), NotOpened)
 
 
 def test_signed_nonsense_has_its_own_reason() -> None:
-    data = b"SU\x01\x01" + FARM + bytes(24) + b"\x03lb1" + b"\x03lb2" + b"\x63"
+    data = b"SU\x02\x01" + FARM + bytes(24) + b"\x03lb1" + b"\x03lb2" + b"\x00" + b"\x63"
     signed = data + hmac.digest(KEY, data, "sha256")
     assert why(seal("lb2").open(signed)) is Rejected.MALFORMED
 
@@ -209,4 +223,4 @@ def test_the_longest_names_still_fit() -> None:
     names = ("a" * 63, "b" * 63)
     one = Seal(names[0], frozenset(names[1:]), 1, FARM, {1: KEY})
     message: Message = Propose(Ballot(1, 1, names[0]), 1)
-    assert len(one.close(names[1], message)) <= 512
+    assert len(one.close(names[1], message, "ffff:" * 7 + "ffff")) <= 512

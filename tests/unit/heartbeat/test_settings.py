@@ -8,7 +8,6 @@ import pytest
 from stillup.errors import InputRefused
 from stillup.heartbeat.settings import (
     DaemonSettings,
-    Json,
     Vip,
     Watch,
     keys,
@@ -16,6 +15,7 @@ from stillup.heartbeat.settings import (
     load_keys,
     parse,
 )
+from stillup.heartbeat.settings_reader import Json
 
 KEY = b"0123456789abcdef"
 
@@ -51,11 +51,19 @@ def test_good_settings_are_read() -> None:
         lease_s=0.5,
         candidates=("lb1", "lb2"),
         voters={"lb1": "10.0.0.2", "lb2": "10.0.0.3", "web1": "10.0.0.4"},
-        vip=Vip("10.0.0.1", 24, "lb1"),
+        vips=(Vip("10.0.0.1", 24, "lb1"),),
         address="10.0.0.2",
         interface="eth0",
         watch=Watch("haproxy.service", None, "127.0.0.1", 8405, "/alive"),
     )
+
+
+def test_several_virtual_ips_are_read_in_their_shortest_spelling() -> None:
+    values = good() | {"vips": [{"address": "10.0.0.1"}, {"address": "FD00:10:0::0001"}]}
+
+    settings = parse(json.dumps(values).encode(), "s.json")
+
+    assert settings.vips == (Vip("10.0.0.1", 32, None), Vip("fd00:10::1", 128, None))
 
 
 def test_a_voter_watches_nothing_and_is_no_candidate() -> None:
@@ -82,8 +90,22 @@ def test_a_voter_watches_nothing_and_is_no_candidate() -> None:
         ({"candidates": ["lb1", "lb3"]}, "candidates: lb3 is not in voters"),
         ({"voters": {}}, "voters: must give each server's address by its name"),
         ({"voters": {"lb1": "x"}}, "voters.lb1: x is not an IPv4 address"),
-        ({"vips": []}, "vips: must list exactly one virtual IP"),
-        ({"vips": [{"address": "1"}]}, "vips[0].address: 1 is not an IPv4 address"),
+        ({"vips": []}, "vips: must list 1 to 64 virtual IPs"),
+        ({"vips": [{"address": "10.1.0.1"}] * 65}, "vips: must list 1 to 64 virtual IPs"),
+        ({"vips": ["10.0.0.1"]}, "vips[0]: must be an object with an address"),
+        ({"vips": [{"address": "x"}]}, "vips[0].address: x is not an IP address"),
+        (
+            {"vips": [{"address": "fe80::1%eth0"}]},
+            "vips[0].address: fe80::1%eth0 is not an IP address",
+        ),
+        (
+            {"vips": [{"address": "fd00::1"}, {"address": "fd00:0::1"}]},
+            "vips[1].address: fd00::1 is listed twice",
+        ),
+        (
+            {"vips": [{"address": "fd00::1", "prefix": 129}]},
+            "vips[0].prefix: must be a whole number from 1 to 128",
+        ),
         (
             {"vips": [{"address": "10.0.0.3"}]},
             "vips[0].address: 10.0.0.3 is a server's own address",

@@ -1,0 +1,195 @@
+"""One virtual IP on this server: its node, its history and, on a candidate, its holding.
+
+Carries out the node's effects in the order given; ``events.py`` has the rules that bind it.
+A server has as many seats as the farm has virtual IPs. Each has votes, ballots and a silence
+after its start of its own; they share the loop, the datagrams and what is seen of the world.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stillup.heartbeat import report
+from stillup.heartbeat.core import Node, Status
+from stillup.heartbeat.core import Settings as NodeSettings
+from stillup.heartbeat.events import Changed, Event, Hold, LetGo, Send, Stopping, TimerFired
+from stillup.heartbeat.holding import Holding
+from stillup.heartbeat.journal import Journal
+from stillup.heartbeat.link import LinkWatch
+from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.quorum import Electorate
+from stillup.heartbeat.report import History, Move
+from stillup.heartbeat.route import LinkSeen
+from stillup.heartbeat.settings import DaemonSettings, Vip
+from stillup.heartbeat.settings_reader import Json
+from stillup.heartbeat.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all seats of a daemon share.
+
+    Args:
+        settings: What the daemon is told.
+        electorate: Who takes part.
+        loop: For timers.
+        transport: For datagrams.
+        link: The LAN interface.
+        journal: The log.
+        changed: Called when an address has another holder.
+    """
+
+    settings: DaemonSettings
+    electorate: Electorate
+    loop: Loop
+    transport: Transport
+    link: LinkWatch
+    journal: Journal
+    changed: Callable[[], None]
+
+
+class Seat:
+    """This server's part in one virtual IP.
+
+    Args:
+        around: What is shared.
+        vip: The virtual IP.
+        silence_s: How long the voter is silent, from now: the longest lease that it may have
+            promised for this address in an earlier life.
+
+    Raises:
+        NftablesRefused: On a candidate, if the kernel's rules cannot be made.
+    """
+
+    def __init__(self, around: Surroundings, vip: Vip, silence_s: float) -> None:
+        self.vip = vip
+        self._around = around
+        settings, loop = around.settings, around.loop
+        # A life of its own for each seat: should the address be removed and added again while
+        # the daemon runs, what was said about the first seat says nothing about the second.
+        incarnation = int.from_bytes(os.urandom(8), "big")
+        self.node = Node(
+            NodeSettings(settings.name, around.electorate, vip.preferred, silence_s),
+            incarnation,
+            loop.now_s(),
+            random.Random(incarnation).random,
+        )
+        self.history = History(loop.now_s())
+        self.holding: Holding | None = None
+        if settings.is_candidate:
+            self.holding = Holding(loop, vip, around.link.now, settings.interface, around.journal)
+
+    @property
+    def held(self) -> bool:
+        """Whether this server holds the address."""
+        return self.holding is not None and self.holding.held
+
+    def handle(self, event: Event) -> bool:
+        """Hand an event to the node and do what it says; return whether it let go."""
+        loop = self._around.loop
+        let_go = False
+        for effect in self.node.handle(event, loop.now_s()):
+            match effect:
+                case Send(to, message):
+                    self._around.transport.send(to, message, self.vip.address)
+                case Hold(until_s):
+                    if self.holding is not None:
+                        self.holding.hold(until_s)
+                case LetGo(reason):
+                    let_go = True
+                    self._let_go(reason)
+                case Changed():
+                    self._on_changed(effect)
+        loop.at(self._timer, self.node.next_timer_s(), self._on_timer)
+        return let_go
+
+    def on_link(self, before: LinkSeen | None, now: LinkSeen | None) -> None:
+        """The interface changed."""
+        if self.holding is not None:
+            self.holding.on_link(before, now)
+
+    def on_address_gone(self, address: str) -> None:
+        """Somebody took an address off an interface; "" means it is not known which."""
+        if self.holding is not None:
+            self.holding.on_address_gone(address)
+
+    def announce(self) -> None:
+        """Announce the address anew, if it is held."""
+        if self.holding is not None:
+            self.holding.announce()
+
+    def clear(self) -> None:
+        """Tidy up before the daemon ends."""
+        if self.holding is not None:
+            self.holding.clear()
+
+    def remove(self) -> None:
+        """Let go and leave nothing behind: the address is no virtual IP any more."""
+        self.handle(Stopping())
+        self._around.loop.at(self._timer, None, self._on_timer)
+        if self.holding is not None:
+            self.holding.remove()
+        self._around.journal("vip removed", {"address": self.vip.address})
+
+    def status(self) -> dict[str, Json]:
+        """Return how it stands, for ``vips`` in the daemon's status."""
+        now_s = self._around.loop.now_s()
+        told = report.seat(self.vip, self.node.status(now_s), self.history, now_s)
+        if self.holding is not None:
+            told["kernel"] = _kernel(self.holding)
+        return told
+
+    def sentence(self) -> str:
+        """Return who holds the address, in words."""
+        holder = self.known().holder
+        return f"{self.vip.address} is held by {'nobody' if holder is None else holder}"
+
+    def known(self) -> Status:
+        """Return what the node knows."""
+        return self.node.status(self._around.loop.now_s())
+
+    @property
+    def _timer(self) -> str:
+        return f"core {self.vip.address}"
+
+    def _on_timer(self, _now_s: float) -> None:
+        self.handle(TimerFired())
+
+    def _let_go(self, reason: str) -> None:
+        """Let go; if the kernel does not take it, this raises and the process ends."""
+        assert self.holding is not None
+        now_s = self._around.loop.now_s()
+        held_s = now_s - (self.holding.since_s or now_s)
+        self.holding.let_go()
+        fields = {"address": self.vip.address, "held": f"{held_s:.3f}s", "reason": reason}
+        self._around.journal("vip let go", fields)
+
+    def _on_changed(self, changed: Changed) -> None:
+        ballot = str(changed.ballot) if changed.ballot else None
+        move = Move(time.time(), changed.holder, ballot, changed.reason)
+        lasted_s = self.history.add(move, self._around.loop.now_s())
+        address, journal = self.vip.address, self._around.journal
+        if changed.holder == self._around.settings.name:
+            fields = {"address": address, "ballot": ballot, "after": f"{lasted_s:.3f}s"}
+            journal("vip acquired", fields)
+        elif changed.holder is not None:
+            journal("vip held", {"address": address, "by": changed.holder, "ballot": ballot})
+        else:
+            journal("vip vacant", {"address": address, "reason": changed.reason})
+        self._around.changed()
+
+
+def _kernel(holding: Holding) -> dict[str, Json]:
+    fence, announcer = holding.fence, holding.announcer
+    families: list[Json] = list(fence.families)
+    return {
+        "families": families,
+        "left_ms": fence.left_ms(),
+        "late_renewals": fence.late,
+        "rules_restored": fence.recreated,
+        "address_restored": holding.restored,
+        "announcements": announcer.sent,
+        "foreign_claims": announcer.claims,
+    }
