@@ -41,9 +41,11 @@ from stillup.heartbeat.candidate import Candidate, Phase
 from stillup.heartbeat.events import (
     Changed,
     DatagramReceived,
+    DrainEnded,
     Effect,
     Event,
     HealthChanged,
+    MoveAsked,
     Resumed,
     Send,
     Stopping,
@@ -52,11 +54,14 @@ from stillup.heartbeat.events import (
 )
 from stillup.heartbeat.messages import (
     Accepted,
+    Handed,
     Hello,
     Message,
+    Offer,
     Prepare,
     Promised,
     Propose,
+    Ready,
     Refused,
     Release,
 )
@@ -77,12 +82,15 @@ class Settings:
         silence_s: How long this server's voter stays silent after its start: the longest
             lease that it may have promised in an earlier life. None means the lease itself,
             which is right unless the lease was longer before.
+        failback: Whether the address moves back to the preferred candidate, by a hand-over,
+            once that one has been fit for twenty leases.
     """
 
     name: str
     electorate: Electorate
     preferred: str | None = None
     silence_s: float | None = None
+    failback: bool = True
 
 
 @dataclass(frozen=True)
@@ -179,6 +187,8 @@ class Node:
                 self.standing.healthy, self.standing.reason = healthy, reason
             case YieldAsked(seconds, to):
                 self.standing.yield_until_s, self.standing.yield_to = now_s + seconds, to
+            case MoveAsked() | DrainEnded():
+                pass
             case Resumed():
                 self.standing.yield_until_s = 0.0
             case Stopping():
@@ -230,6 +240,8 @@ class Node:
                 self.candidate.on_accepted(sender, ballot, attempt, now_s)
             case Refused():
                 self.candidate.on_refused(sender, message, now_s)
+            case Offer() | Ready() | Handed():
+                pass
             case Hello(fit):
                 self.standing.on_hello(sender, fit=fit, now_s=now_s)
                 if self.name not in self.electorate.candidates:

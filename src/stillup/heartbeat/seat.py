@@ -14,7 +14,20 @@ from dataclasses import dataclass
 from stillup.heartbeat import report
 from stillup.heartbeat.core import Node, Status
 from stillup.heartbeat.core import Settings as NodeSettings
-from stillup.heartbeat.events import Changed, Event, Hold, LetGo, Send, Stopping, TimerFired
+from stillup.heartbeat.events import (
+    Arm,
+    Changed,
+    Event,
+    Forward,
+    Give,
+    Hold,
+    LetGo,
+    NotGiven,
+    Send,
+    Stopped,
+    Stopping,
+    TimerFired,
+)
 from stillup.heartbeat.holding import Holding
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.link import LinkWatch
@@ -100,6 +113,11 @@ class Seat:
                 case LetGo(reason):
                     let_go = True
                     self._let_go(reason)
+                case Give(_, _, reason):
+                    let_go = True
+                    self._let_go(reason)
+                case Arm() | NotGiven() | Forward() | Stopped():
+                    pass
                 case Changed():
                     self._on_changed(effect)
         loop.at(self._timer, self.node.next_timer_s(), self._on_timer)
@@ -127,7 +145,7 @@ class Seat:
 
     def remove(self) -> None:
         """Let go and leave nothing behind: the address is no virtual IP any more."""
-        self.handle(Stopping())
+        self.handle(Stopping(at_once=True))
         self._around.loop.at(self._timer, None, self._on_timer)
         if self.holding is not None:
             self.holding.remove()

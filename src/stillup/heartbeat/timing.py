@@ -62,3 +62,13 @@ class Timing:
     def doubt_s(self) -> float:
         """How long a candidate that did not take what it was handed is not handed it again."""
         return self.lease_s * 20
+
+    @property
+    def offer_s(self) -> float:
+        """How long a holder waits for the one it offers the address to, both answers together."""
+        return max(self.retry_s * 5, 0.05)
+
+    @property
+    def settled_s(self) -> float:
+        """How long the preferred candidate has been fit before the address moves back to it."""
+        return self.lease_s * 20

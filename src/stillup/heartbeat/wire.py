@@ -8,13 +8,16 @@ byte of kind and the fields of its class in their order:
 | kind | message      | fields                                                        |
 |------|--------------|---------------------------------------------------------------|
 | 0    | Introduction | word (8); see ``seal.py``                                     |
-| 1    | Prepare      | ballot, released (optional ballot)                              |
+| 1    | Prepare      | ballot, released (optional ballot), taken_over (optional ballot) |
 | 2    | Promised     | ballot                                                          |
-| 3    | Propose      | ballot, attempt (8)                                             |
+| 3    | Propose      | ballot, attempt (8), taken_over (optional ballot)               |
 | 4    | Accepted     | ballot, attempt (8)                                             |
 | 5    | Refused      | ballot, attempt (8), reason (1), newest (optional), left, holder (empty for none) |
 | 6    | Release      | ballot, to (empty for nobody)                                   |
-| 7    | Hello        | fit (1)                                                         |
+| 7    | Hello        | fit (1), draining (1)                                           |
+| 8    | Offer        | ballot, number (8), life (8), left                              |
+| 9    | Ready        | ballot, number (8), life (8), armed (1)                         |
+| 10   | Handed       | ballot, number (8), life (8), left, stay (1)                    |
 """
 
 from collections.abc import Callable
@@ -23,11 +26,14 @@ from dataclasses import dataclass
 from stillup.heartbeat.ballot import Ballot
 from stillup.heartbeat.messages import (
     Accepted,
+    Handed,
     Hello,
     Message,
+    Offer,
     Prepare,
     Promised,
     Propose,
+    Ready,
     Refusal,
     Refused,
     Release,
@@ -67,35 +73,26 @@ def name_bytes(name: str) -> bytes:
 
 
 def encode(message: Message | Introduction) -> bytes:
-    """Return a message as bytes; at most 240 of them."""
+    """Return a message as bytes; at most 250 of them."""
     match message:
         case Introduction(word):
             return b"\x00" + word.to_bytes(8, "big")
-        case Prepare(ballot, released):
-            return b"\x01" + _ballot(ballot) + _optional(released)
+        case Prepare(ballot, released, taken_over):
+            return b"\x01" + _ballot(ballot) + _optional(released) + _optional(taken_over)
         case Promised(ballot):
             return b"\x02" + _ballot(ballot)
-        case Propose(ballot, attempt):
-            return b"\x03" + _ballot(ballot) + _attempt(attempt)
+        case Propose(ballot, attempt, taken_over):
+            return b"\x03" + _ballot(ballot) + _number(attempt) + _optional(taken_over)
         case Accepted(ballot, attempt):
-            return b"\x04" + _ballot(ballot) + _attempt(attempt)
-        case Refused(ballot, attempt, reason, newest, left_s, holder):
-            left_us = int(min(max(left_s, 0.0), LONGEST_S) * 1e6)
-            return b"".join(
-                (
-                    b"\x05",
-                    _ballot(ballot),
-                    _attempt(attempt),
-                    bytes((reason.value,)),
-                    _optional(newest),
-                    left_us.to_bytes(4, "big"),
-                    name_bytes(holder or ""),
-                )
-            )
+            return b"\x04" + _ballot(ballot) + _number(attempt)
+        case Refused():
+            return b"\x05" + _refused(message)
         case Release(ballot, to):
             return b"\x06" + _ballot(ballot) + name_bytes(to or "")
-        case Hello(fit):
-            return b"\x07" + bytes((fit,))
+        case Hello(fit, draining):
+            return b"\x07" + bytes((fit, draining))
+        case Offer() | Ready() | Handed():
+            return _handover(message)
 
 
 def decode(data: bytes) -> Message | Introduction:
@@ -163,6 +160,10 @@ class Reader:
             raise Malformed("a round that nobody lives to see")
         return ballot
 
+    def left_s(self) -> float:
+        """Return the next duration, in seconds."""
+        return self.number(4) / 1e6
+
     def rest(self) -> bytes:
         """Return all that is left."""
         return self.take(len(self._data) - self._at)
@@ -182,8 +183,36 @@ def _optional(ballot: Ballot | None) -> bytes:
     return b"\x00" if ballot is None else b"\x01" + _ballot(ballot)
 
 
-def _attempt(attempt: int) -> bytes:
-    return attempt.to_bytes(8, "big")
+def _number(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+def _left(left_s: float) -> bytes:
+    return int(min(max(left_s, 0.0), LONGEST_S) * 1e6).to_bytes(4, "big")
+
+
+def _handover(message: Offer | Ready | Handed) -> bytes:
+    head = _ballot(message.ballot) + _number(message.number) + _number(message.life)
+    match message:
+        case Offer():
+            return b"\x08" + head + _left(message.left_s)
+        case Ready():
+            return b"\x09" + head + bytes((message.armed,))
+        case Handed():
+            return b"\x0a" + head + _left(message.left_s) + bytes((message.stay,))
+
+
+def _refused(refused: Refused) -> bytes:
+    return b"".join(
+        (
+            _ballot(refused.ballot),
+            _number(refused.attempt),
+            bytes((refused.reason.value,)),
+            _optional(refused.newest),
+            _left(refused.left_s),
+            name_bytes(refused.holder or ""),
+        )
+    )
 
 
 def _read_optional(reader: Reader) -> Ballot | None:
@@ -195,19 +224,39 @@ def _read_refused(reader: Reader) -> Refused:
     if reason not in _REFUSALS:
         raise Malformed("unknown reason")
     newest = _read_optional(reader)
-    left_s = reader.number(4) / 1e6
+    left_s = reader.left_s()
     return Refused(ballot, attempt, Refusal(reason), newest, left_s, reader.name() or None)
+
+
+def _read_prepare(reader: Reader) -> Prepare:
+    return Prepare(reader.ballot(), _read_optional(reader), _read_optional(reader))
+
+
+def _read_offer(reader: Reader) -> Offer:
+    return Offer(reader.ballot(), reader.number(8), reader.number(8), reader.left_s())
+
+
+def _read_ready(reader: Reader) -> Ready:
+    return Ready(reader.ballot(), reader.number(8), reader.number(8), reader.flag())
+
+
+def _read_handed(reader: Reader) -> Handed:
+    ballot, number, life = reader.ballot(), reader.number(8), reader.number(8)
+    return Handed(ballot, number, life, reader.left_s(), reader.flag())
 
 
 _REFUSALS = frozenset(refusal.value for refusal in Refusal)
 
 _READERS: dict[int, Callable[[Reader], Message | Introduction]] = {
     0: lambda reader: Introduction(reader.number(8)),
-    1: lambda reader: Prepare(reader.ballot(), _read_optional(reader)),
+    1: _read_prepare,
     2: lambda reader: Promised(reader.ballot()),
-    3: lambda reader: Propose(reader.ballot(), reader.number(8)),
+    3: lambda reader: Propose(reader.ballot(), reader.number(8), _read_optional(reader)),
     4: lambda reader: Accepted(reader.ballot(), reader.number(8)),
     5: _read_refused,
     6: lambda reader: Release(reader.ballot(), reader.name() or None),
-    7: lambda reader: Hello(reader.flag()),
+    7: lambda reader: Hello(reader.flag(), reader.flag()),
+    8: _read_offer,
+    9: _read_ready,
+    10: _read_handed,
 }

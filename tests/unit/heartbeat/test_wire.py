@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from stillup.heartbeat.ballot import Ballot
 from stillup.heartbeat.messages import (
     Accepted,
+    Handed,
     Hello,
     Message,
+    Offer,
     Prepare,
     Promised,
     Propose,
+    Ready,
     Refusal,
     Refused,
     Release,
@@ -33,9 +36,9 @@ ballots = st.builds(Ballot, st.integers(0, ROUNDS - 1), st.integers(0, BITS_64),
 attempts = st.integers(0, BITS_64)
 microseconds = st.integers(0, 4_294_000_000).map(lambda number: number / 1e6)
 messages: st.SearchStrategy[Message | Introduction] = st.one_of(
-    st.builds(Prepare, ballots, st.none() | ballots),
+    st.builds(Prepare, ballots, st.none() | ballots, st.none() | ballots),
     st.builds(Promised, ballots),
-    st.builds(Propose, ballots, attempts),
+    st.builds(Propose, ballots, attempts, st.none() | ballots),
     st.builds(Accepted, ballots, attempts),
     st.builds(
         Refused,
@@ -47,7 +50,10 @@ messages: st.SearchStrategy[Message | Introduction] = st.one_of(
         st.none() | names,
     ),
     st.builds(Release, ballots, st.none() | names),
-    st.builds(Hello, st.booleans()),
+    st.builds(Hello, st.booleans(), st.booleans()),
+    st.builds(Offer, ballots, attempts, attempts, microseconds),
+    st.builds(Ready, ballots, attempts, attempts, st.booleans()),
+    st.builds(Handed, ballots, attempts, attempts, microseconds, st.booleans()),
     st.builds(Introduction, st.integers(0, BITS_64)),
 )
 
@@ -58,9 +64,9 @@ def test_a_message_comes_back_as_it_was(message: Message | Introduction) -> None
 
     again = decode(data)
 
-    assert len(data) <= 240
-    if isinstance(message, Refused):
-        assert isinstance(again, Refused)
+    assert len(data) <= 250
+    if isinstance(message, Refused | Offer | Handed):
+        assert isinstance(again, type(message))
         # A duration is rounded down to a whole microsecond.
         assert 0 <= message.left_s - again.left_s < 2e-6
     else:
@@ -118,8 +124,18 @@ def test_a_name_that_does_not_fit_is_refused() -> None:
 def test_the_format_is_what_the_documentation_says() -> None:
     ballot = Ballot(0x0102, 0x0304, "lb1")
     head = "0000000000000102" + "0000000000000304" + "036c6231"
-    assert encode(Propose(ballot, 5)).hex() == "03" + head + "0000000000000005"
-    assert encode(Prepare(ballot, None)).hex() == "01" + head + "00"
-    assert encode(Prepare(ballot, ballot)).hex() == "01" + head + "01" + head
+    assert encode(Propose(ballot, 5)).hex() == "03" + head + "0000000000000005" + "00"
+    assert encode(Prepare(ballot, None)).hex() == "01" + head + "0000"
+    assert encode(Prepare(ballot, ballot, ballot)).hex() == "01" + head + ("01" + head) * 2
     assert encode(Release(ballot, "lb2")).hex() == "06" + head + "036c6232"
-    assert encode(Hello(fit=True)).hex() == "0701"
+    assert encode(Hello(fit=True)).hex() == "070100"
+    life = "00000000000000ff"
+    assert encode(Offer(ballot, 5, 255, 1.0)).hex() == (
+        "08" + head + "0000000000000005" + life + "000f4240"
+    )
+    assert encode(Ready(ballot, 5, 255, armed=True)).hex() == (
+        "09" + head + "0000000000000005" + life + "01"
+    )
+    assert encode(Handed(ballot, 5, 255, 1.0, stay=True)).hex() == (
+        "0a" + head + "0000000000000005" + life + "000f4240" + "01"
+    )

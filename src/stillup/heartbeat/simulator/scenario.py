@@ -21,12 +21,17 @@ with what really came of them, so a test compares and ``REWRITE=1`` rewrites.
 from collections.abc import Callable
 
 from stillup.heartbeat.events import (
+    Arm,
     Changed,
     Effect,
+    Forward,
+    Give,
     Hold,
     LetGo,
+    NotGiven,
     Resumed,
     Send,
+    Stopped,
     Stopping,
     YieldAsked,
 )
@@ -152,7 +157,12 @@ class Stage:
                     )
             case LetGo(reason):
                 self._lines.append(f"{at_s:8.4f} {name} lets go: {reason}")
-            case Changed() | Send():
+            case Give(to, _, reason):
+                self._lines.append(f"{at_s:8.4f} {name} gives it to {to}: {reason}")
+            case NotGiven(to, reason):
+                whom = f" not given to {to}" if to else "no move"
+                self._lines.append(f"{at_s:8.4f} {name}: {whom.strip()}: {reason}")
+            case Changed() | Send() | Arm() | Forward() | Stopped():
                 pass
 
     def _gap(self) -> str:

@@ -13,14 +13,19 @@ from typing import TypeAlias
 
 from stillup.heartbeat.core import Node, Settings
 from stillup.heartbeat.events import (
+    Arm,
     Changed,
     DatagramReceived,
     Effect,
     Event,
+    Forward,
+    Give,
     HealthChanged,
     Hold,
     LetGo,
+    NotGiven,
     Send,
+    Stopped,
     TimerFired,
 )
 from stillup.heartbeat.messages import Message
@@ -275,7 +280,9 @@ class World:
                     self._enforce(machine, max(machine.clock.true(until_s), self.now_s))
                 case LetGo():
                     self._enforce(machine, self.now_s)
-                case Changed():
+                case Give():
+                    self._enforce(machine, self.now_s)
+                case Changed() | Arm() | NotGiven() | Forward() | Stopped():
                     pass
             if self.watch is not None:
                 self.watch(self.now_s, machine.name, effect)
