@@ -26,7 +26,7 @@ from stillup.heartbeat.settings_reader import Json
 VIP = "10.0.0.1"
 SERVERS = {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "db1": "10.0.0.4"}
 BALANCERS = ("lb1", "lb2")
-ADDRESSES = {**SERVERS, "client": "10.0.0.9"}
+CLIENT = "10.0.0.9"
 LEASE_MS = 500
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 HERE = Path(__file__).resolve().parent
@@ -47,14 +47,21 @@ class Farm:
     Args:
         folder: For settings, sockets and logs.
         lease_ms: The farm's lease.
+        servers: Each server's address by its name; the balancers are ``BALANCERS``.
     """
 
     folder: Path
     lease_ms: int = LEASE_MS
+    servers: dict[str, str] = field(default_factory=lambda: dict(SERVERS))
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     read_to: dict[str, int] = field(default_factory=dict)
     silenced: frozenset[str] = frozenset()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The address of every server and of the client."""
+        return {**self.servers, "client": CLIENT}
 
     @property
     def mark(self) -> str:
@@ -76,26 +83,26 @@ class Farm:
         run("ip", "netns", "add", self.space("bridge"))
         run("ip", "-n", self.space("bridge"), "link", "add", "br0", "type", "bridge")
         run("ip", "-n", self.space("bridge"), "link", "set", "br0", "up")
-        for name in ADDRESSES:
+        for name in self.addresses:
             run("ip", "netns", "add", self.space(name))
             run("ip", "-n", self.space(name), "link", "set", "lo", "up")
             self.connect(name)
         key = self.folder / "key"
         key.touch(0o600)
         key.write_text("a key for these tests only\n")
-        for name in SERVERS:
+        for name in self.servers:
             self._settings(name).write_text(json.dumps(self.settings(name)))
 
     def make_whole(self) -> None:
         """Undo every fault, and have lb1 hold the address with all well."""
-        for name in SERVERS:
+        for name in self.servers:
             self.link(name, "up")
         for name in list(self.silenced):
             self.forward(name, on=True)
         for name in BALANCERS:
             if not is_running(self.services.get(name)):
                 self.start_service(name)
-        for name in SERVERS:
+        for name in self.servers:
             if not is_running(self.daemons.get(name)):
                 self.start_daemon(name)
         wait_for(self._all_are_well, "all are well")
@@ -103,13 +110,13 @@ class Farm:
             ask(self.control("lb2"), {"op": "yield", "seconds": 5, "to": "lb1"})
         wait_for(lambda: self.holder() == "lb1", "lb1 holds")
         ask(self.control("lb2"), {"op": "resume"})
-        self.read_to = {name: len(self._log(name).read_bytes()) for name in SERVERS}
+        self.read_to = {name: len(self._log(name).read_bytes()) for name in self.servers}
 
     def destroy(self) -> None:
         """End everything and remove the namespaces."""
         for process in (*self.daemons.values(), *self.services.values()):
             end(process)
-        for name in ("bridge", *ADDRESSES):
+        for name in ("bridge", *self.addresses):
             with contextlib.suppress(RuntimeError):
                 run("ip", "netns", "delete", self.space(name))
 
@@ -127,9 +134,9 @@ class Farm:
             "key_file": str(self.folder / "key"),
             "lease_ms": self.lease_ms,
             "candidates": list(BALANCERS),
-            "voters": dict(SERVERS),
+            "voters": dict(self.servers),
             "vips": [{"address": VIP, "prefix": 24, "preferred": "lb1"}],
-            "address": SERVERS[name],
+            "address": self.servers[name],
             "interface": "eth0",
             "watch": watch,
         }
@@ -183,9 +190,10 @@ class Farm:
         """Start a client that asks through the virtual IP every 5 ms."""
         return Asker(self.enter("client"), f"http://{VIP}/", self.folder / "asked.json")
 
-    def watcher(self) -> Watcher:
+    def watcher(self, *, ask_s: float = 0.01, arp_only: bool = False) -> Watcher:
         """Start a watcher on the wire."""
-        return Watcher(self.enter("bridge"), VIP, self.folder / "seen.json", ports=list(SERVERS))
+        ports, seen = list(self.servers), self.folder / "seen.json"
+        return Watcher(self.enter("bridge"), VIP, seen, ask_s=ask_s, ports=ports, arp_only=arp_only)
 
     # -- faults ----------------------------------------------------------------------------
 
@@ -207,7 +215,7 @@ class Farm:
     # -- steps -----------------------------------------------------------------------------
 
     def _all_are_well(self) -> bool:
-        told = {name: self.status(name) for name in SERVERS}
+        told = {name: self.status(name) for name in self.servers}
         return (
             all(status.get("silent_s") == 0 for status in told.values())
             and all(told[name].get("healthy") for name in BALANCERS)
@@ -225,7 +233,7 @@ class Farm:
 
     def connect(self, name: str) -> None:
         """Give a server or the client an ``eth0``, with its cable in the bridge."""
-        space, bridge, address = self.space(name), self.space("bridge"), ADDRESSES[name]
+        space, bridge, address = self.space(name), self.space("bridge"), self.addresses[name]
         peer = ("peer", "name", name, "netns", bridge)
         run("ip", "-n", space, "link", "add", "eth0", "type", "veth", *peer)
         run("ip", "-n", bridge, "link", "set", name, "master", "br0", "up")
