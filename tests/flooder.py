@@ -1,0 +1,127 @@
+"""Sends datagrams as fast as this machine can, over and over until it is terminated.
+
+``python tests/flooder.py --to 10.0.0.2 [--from 10.0.0.3] --kind noise|heads|recorded [--heads FILE]``
+
+``noise`` is random bytes. ``heads`` begins as the farm's own datagrams do (hexadecimal lines in a
+file, as a stranger may know them from another day) and goes on with random bytes. ``recorded``
+are those very lines again, as somebody sends them who hears all that goes to the victim. Sent
+with ``sendmmsg(2)``, a thousand a call; prints how many it sent and in what time, as JSON.
+"""
+
+import argparse
+import ctypes
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+BATCH = 1000
+PORT = 6940
+HEAD_BYTES = 12
+"""Magic, version, key id and configuration: what is the same in all of a farm's datagrams."""
+
+
+class Piece(ctypes.Structure):
+    """``struct iovec``."""
+
+    _fields_ = (("base", ctypes.c_char_p), ("length", ctypes.c_size_t))
+
+
+class Header(ctypes.Structure):
+    """``struct mmsghdr`` of a connected socket."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint32),
+        ("pieces", ctypes.POINTER(Piece)),
+        ("count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+        ("sent", ctypes.c_uint),
+    )
+
+
+def contents(kind: str, lines: Sequence[bytes], luck: random.Random) -> list[bytes]:
+    """Return a batch of datagrams of this kind."""
+    if kind == "noise":
+        return [luck.randbytes(105) for _ in range(BATCH)]
+    if kind == "heads":
+        return [luck.choice(lines)[:HEAD_BYTES] + luck.randbytes(93) for _ in range(BATCH)]
+    return [luck.choice(lines) for _ in range(BATCH)]
+
+
+def flood(target: socket.socket, datagrams: Sequence[bytes]) -> int:
+    """Send until terminated; return how many."""
+    library = ctypes.CDLL(None)
+    pieces = (Piece * len(datagrams))(*((data, len(data)) for data in datagrams))
+    headers = (Header * len(datagrams))()
+    for number, header in enumerate(headers):
+        header.pieces, header.count = ctypes.pointer(pieces[number]), 1
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
+    sent = 0
+    while not ended:
+        sent += max(0, library.sendmmsg(target.fileno(), headers, len(datagrams), 0))
+    return sent
+
+
+class Flooder:
+    """A flood that runs beside the test.
+
+    Args:
+        enter: The words that enter the sender's namespace.
+        words: The arguments of this program.
+    """
+
+    def __init__(self, enter: Sequence[str], words: Sequence[str]) -> None:
+        argv = [*enter, sys.executable, str(Path(__file__).resolve()), *words]
+        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "flooding\n"
+
+    def stop(self) -> float:
+        """End it and return how many datagrams it sent in a second."""
+        self._process.terminate()
+        told, _ = self._process.communicate(timeout=10)
+        figures = json.loads(told)
+        return float(figures["sent"] / figures["seconds"])
+
+    def kill(self) -> None:
+        """End it, however the test ended."""
+        self._process.kill()
+        self._process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--to", required=True)
+    parser.add_argument("--from", dest="source", default="")
+    parser.add_argument("--kind", choices=("noise", "heads", "recorded"), required=True)
+    parser.add_argument("--heads", type=Path)
+    arguments = parser.parse_args()
+    lines = (
+        [bytes.fromhex(line) for line in arguments.heads.read_text().split()]
+        if arguments.heads
+        else []
+    )
+    target = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    # The sender's port is the farm's too, so that nothing but the contents gives it away.
+    target.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    target.bind((arguments.source, PORT))
+    target.connect((arguments.to, PORT))
+    datagrams = contents(arguments.kind, lines, random.Random(1))
+    sys.stdout.write("flooding\n")
+    sys.stdout.flush()
+    began_s = time.monotonic()
+    sent = flood(target, datagrams)
+    sys.stdout.write(json.dumps({"sent": sent, "seconds": time.monotonic() - began_s}))
+
+
+if __name__ == "__main__":
+    main()
