@@ -1,11 +1,10 @@
 """Sends datagrams as fast as this machine can, over and over until it is terminated.
 
-``python tests/flooder.py --to 10.0.0.2 [--from 10.0.0.3] --kind noise|heads|recorded [--heads FILE]``
+``python tests/flooder.py --to 10.0.0.2 [--from 10.0.0.3] --kind noise|heads|lines [--heads FILE]``
 
 ``noise`` is random bytes. ``heads`` begins as the farm's own datagrams do (hexadecimal lines in a
-file, as a stranger may know them from another day) and goes on with random bytes. ``recorded``
-are those very lines again, as somebody sends them who hears all that goes to the victim. Sent
-with ``sendmmsg(2)``, a thousand a call; prints how many it sent and in what time, as JSON.
+file, as a stranger may know them from another day) and goes on with random bytes. ``lines``
+are those very lines, again and again. Sent with ``sendmmsg(2)``, a thousand a call; prints how many it sent and in what time, as JSON.
 """
 
 import argparse
@@ -29,45 +28,47 @@ HEAD_BYTES = 12
 class Piece(ctypes.Structure):
     """``struct iovec``."""
 
-    _fields_ = (("base", ctypes.c_char_p), ("length", ctypes.c_size_t))
+    _fields_ = (("base", ctypes.c_char_p), ("length", ctypes.c_size_t))  # type: ignore[mutable-override] # as ctypes says
 
 
 class Header(ctypes.Structure):
     """``struct mmsghdr`` of a connected socket."""
 
-    _fields_ = (
+    _fields_ = (  # type: ignore[mutable-override] # as ctypes says
         ("name", ctypes.c_void_p),
         ("name_length", ctypes.c_uint32),
         ("pieces", ctypes.POINTER(Piece)),
         ("count", ctypes.c_size_t),
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
+        ("flags", ctypes.c_long),  # an int, and what fills ``struct msghdr`` up
         ("sent", ctypes.c_uint),
     )
 
 
 def contents(kind: str, lines: Sequence[bytes], luck: random.Random) -> list[bytes]:
-    """Return a batch of datagrams of this kind."""
+    """Return datagrams of this kind."""
     if kind == "noise":
         return [luck.randbytes(105) for _ in range(BATCH)]
     if kind == "heads":
         return [luck.choice(lines)[:HEAD_BYTES] + luck.randbytes(93) for _ in range(BATCH)]
-    return [luck.choice(lines) for _ in range(BATCH)]
+    return list(lines)
 
 
 def flood(target: socket.socket, datagrams: Sequence[bytes]) -> int:
-    """Send until terminated; return how many."""
+    """Send them over and over until terminated; return how many."""
     library = ctypes.CDLL(None)
-    pieces = (Piece * len(datagrams))(*((data, len(data)) for data in datagrams))
+    pieces = (Piece * len(datagrams))(*(Piece(data, len(data)) for data in datagrams))
     headers = (Header * len(datagrams))()
     for number, header in enumerate(headers):
         header.pieces, header.count = ctypes.pointer(pieces[number]), 1
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
-    sent = 0
+    sent = at = 0
     while not ended:
-        sent += max(0, library.sendmmsg(target.fileno(), headers, len(datagrams), 0))
+        batch = min(BATCH, len(datagrams) - at)
+        done = max(0, library.sendmmsg(target.fileno(), ctypes.byref(headers[at]), batch, 0))
+        sent, at = sent + done, (at + done) % len(datagrams)
     return sent
 
 
@@ -102,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--to", required=True)
     parser.add_argument("--from", dest="source", default="")
-    parser.add_argument("--kind", choices=("noise", "heads", "recorded"), required=True)
+    parser.add_argument("--kind", choices=("noise", "heads", "lines"), required=True)
     parser.add_argument("--heads", type=Path)
     arguments = parser.parse_args()
     lines = (

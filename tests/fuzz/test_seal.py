@@ -31,6 +31,7 @@ from stillup.heartbeat.messages import (
 )
 from stillup.heartbeat.seal import NotOpened, Opened, Rejected, Seal
 
+VIP = "10.0.0.1"
 KEY = b"a key that the fuzzer has too..."
 BALLOT = Ballot(17, 1 << 40, "lb1")
 MESSAGES: tuple[Message, ...] = (
@@ -57,7 +58,7 @@ def pair() -> tuple[Seal, Seal]:
     lb1 = Seal("lb1", names - {"lb1"}, 111 << 50, b"farm-one", {1: KEY})
     lb2 = Seal("lb2", names - {"lb2"}, 222 << 50, b"farm-one", {1: KEY})
     for one, other, name in ((lb1, lb2, "lb2"), (lb2, lb1, "lb1")):
-        told = other.open(one.close(name, Hello(fit=True)))
+        told = other.open(one.close(name, Hello(fit=True), VIP))
         assert isinstance(told, NotOpened)
         assert told.answer is not None
         one.open(told.answer)
@@ -68,9 +69,9 @@ def hostile(luck: Random, count: int, sender: Seal, receiver: Seal) -> Iterator[
     """Yield datagrams for the receiver that are not what its peer sent."""
     makers = STRANGERS + INSIDERS
     for number in range(count):
-        true = sender.close("lb2", MESSAGES[number % len(MESSAGES)])
+        true = sender.close("lb2", MESSAGES[number % len(MESSAGES)], VIP)
         if number % 50 == 0:
-            yield receiver.close("lb1", Hello(fit=True))  # its own, thrown back
+            yield receiver.close("lb1", Hello(fit=True), VIP)  # its own, thrown back
         yield luck.choice(makers)(luck, true, KEY)
 
 
@@ -113,8 +114,8 @@ def test_nothing_crashes_the_receiver_and_nothing_stays() -> None:
     # Each of them was met, or the fuzzer is too tame.
     assert {reason.value for reason in MET} | {"believed"} <= set(ends)
     # An insider may have made lb1 a stranger for one datagram, as a restart does.
-    meet(lb1.close("lb2", Hello(fit=True)), lb1, lb2, ends)
-    assert lb2.open(lb1.close("lb2", Hello(fit=True))) == Opened("lb1", Hello(fit=True))
+    meet(lb1.close("lb2", Hello(fit=True), VIP), lb1, lb2, ends)
+    assert lb2.open(lb1.close("lb2", Hello(fit=True), VIP)) == Opened("lb1", Hello(fit=True), VIP)
 
 
 @pytest.mark.parametrize("maker", STRANGERS, ids=lambda maker: maker.__name__)
@@ -123,7 +124,7 @@ def test_a_stranger_is_never_believed(maker: object) -> None:
     lb1, lb2 = pair()
     assert callable(maker)
     for number in range(how_many() // 20):
-        true = lb1.close("lb2", MESSAGES[number % len(MESSAGES)])
+        true = lb1.close("lb2", MESSAGES[number % len(MESSAGES)], VIP)
         told = lb2.open(maker(luck, true, KEY))
         assert isinstance(told, NotOpened)
         assert told.sender is None
@@ -135,7 +136,7 @@ def test_every_recording_is_worth_nothing_a_second_time() -> None:
     lb1, lb2 = pair()
     recorded: list[bytes] = []
     for number in range(how_many() // 3):
-        true = lb1.close("lb2", MESSAGES[number % len(MESSAGES)])
+        true = lb1.close("lb2", MESSAGES[number % len(MESSAGES)], VIP)
         assert isinstance(lb2.open(true), Opened)
         recorded.append(true)
         again = lb2.open(recorded[luck.randrange(len(recorded))])
@@ -145,6 +146,6 @@ def test_every_recording_is_worth_nothing_a_second_time() -> None:
 def test_what_is_thrown_back_is_refused() -> None:
     lb1, lb2 = pair()
     for number in range(how_many() // 3):
-        true = lb1.close("lb2", MESSAGES[number % len(MESSAGES)])
+        true = lb1.close("lb2", MESSAGES[number % len(MESSAGES)], VIP)
         assert lb1.open(true) == NotOpened(Rejected.OWN_ECHO, "lb1")
-    assert isinstance(lb2.open(lb1.close("lb2", MESSAGES[0])), Opened)
+    assert isinstance(lb2.open(lb1.close("lb2", MESSAGES[0], VIP)), Opened)

@@ -6,12 +6,14 @@ The sender stands on the same LAN and uses another voter's address as its own.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.flooder import Flooder
+from tests.fuzz.datagrams import INSIDERS, STRANGERS
 from tests.netns.farm import SERVERS, Farm, run
 from tests.recorder import recorded
 
@@ -35,11 +37,12 @@ def cpu_s(process: int) -> float:
 
 
 @contextmanager
-def flooded(farm: Farm, kind: str, source: str) -> Iterator[list[Flooder]]:
+def flooded(
+    farm: Farm, kind: str, source: str, datagrams: Sequence[bytes]
+) -> Iterator[list[Flooder]]:
     """Flood lb1 from the client's namespace, with ``source`` for an address."""
     heads = farm.folder / "heads"
-    heard = recorded(farm.enter("bridge"), "lb1", SERVERS["lb2"])
-    heads.write_text("\n".join(data.hex() for data in heard))
+    heads.write_text("\n".join(data.hex() for data in datagrams))
     loopback = ("-n", farm.space("client"), "address")
     run("ip", *loopback, "replace", f"{source}/32", "dev", "lo")
     words = ("--to", SERVERS["lb1"], "--from", source, "--kind", kind, "--heads", str(heads))
@@ -58,14 +61,20 @@ def flooded(farm: Farm, kind: str, source: str) -> Iterator[list[Flooder]]:
         pytest.param("noise", "10.0.0.66", id="noise of a stranger"),
         pytest.param("noise", SERVERS["lb2"], id="noise in a voter's name"),
         pytest.param("heads", SERVERS["lb2"], id="what is like ours, in a voter's name"),
-        pytest.param("recorded", SERVERS["lb2"], id="what is ours, again and again"),
+        pytest.param("lines", SERVERS["lb2"], id="what is ours, again and again"),
+        pytest.param("fuzz", SERVERS["lb2"], id="what is ours, made wrong by one who has the key"),
     ],
 )
 def test_a_flood_does_not_take_the_address(farm: Farm, kind: str, source: str) -> None:
+    heard = recorded(farm.enter("bridge"), "lb1", SERVERS["lb2"])
+    if kind == "fuzz":
+        luck, kind, key = Random(1), "lines", b"a key for these tests only"
+        makers = STRANGERS + INSIDERS
+        heard = [luck.choice(makers)(luck, luck.choice(heard), key) for _ in range(20_000)]
     before = farm.status("lb1")
     daemon = farm.daemons["lb1"].pid
     began_s, spent_s, size_kib = time.monotonic(), cpu_s(daemon), resident_kib(daemon)
-    with flooded(farm, kind, source) as flooders:
+    with flooded(farm, kind, source, heard) as flooders:
         time.sleep(FLOOD_S)
         pace = sum(flooder.stop() for flooder in flooders)
     share = (cpu_s(daemon) - spent_s) / (time.monotonic() - began_s)

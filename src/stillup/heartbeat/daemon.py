@@ -292,6 +292,7 @@ class Daemon:
         status["datagrams"] = {
             "sent": self.transport.sent,
             "received": self.transport.received,
+            "floods": self.transport.rests,
             "unsent": report.counted(self.transport.unsent),
             "refused": report.counted(self.transport.refused),
         }
