@@ -1,24 +1,29 @@
 """The kernel holds a server to its lease, whatever the process does: two namespaces and a cable."""
 
+import contextlib
 import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from tests.netns.farm import VIP, run
 
-from stillup.heartbeat import arp
+from stillup.heartbeat import arp, neighbour
 from stillup.heartbeat.address import Addresses
-from stillup.heartbeat.kernel_lease import TICKET_MS, TRIES, KernelLease
+from stillup.heartbeat.kernel_lease import TICKET_MS, TRIES, KernelLease, remove_all_but
 from stillup.heartbeat.loop import clock_s
+from stillup.heartbeat.ruleset import table
 from stillup.lab.namespace import enter
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(30)]
+
+VIP6 = "fd00:10::1"
 
 Result = TypeVar("Result")
 
@@ -56,10 +61,12 @@ def here(namespaces: None) -> Iterator[Space]:
         space.end()
 
 
-def lease(space: Space, now_s: Callable[[], float] = clock_s) -> KernelLease:
+def lease(space: Space, now_s: Callable[[], float] = clock_s, address: str = VIP) -> KernelLease:
     events: list[tuple[str, Mapping[str, object]]] = []
     kernel = space.do(
-        lambda: KernelLease(VIP, "eth0", now_s, lambda words, told: events.append((words, told)))
+        lambda: KernelLease(
+            address, "eth0", now_s, lambda words, told: events.append((words, told))
+        )
     )
     space.at_end.callback(kernel.close)
     return kernel
@@ -149,47 +156,115 @@ def test_a_restarted_daemon_finds_its_lease_running(here: Space) -> None:
     assert here.do(lease(here).left_ms) > 0
 
 
+HARDWARE = bytes.fromhex("020000000001")
+
+
+@dataclass
+class Cable:
+    """Both ends of a cable: what is said into ``eth0`` and what comes out at ``eth1``."""
+
+    mouth: socket.socket
+    ear: socket.socket
+
+    def carries(self, frame: bytes) -> bool:
+        """Return whether a frame gets through."""
+        with contextlib.suppress(OSError):
+            self.mouth.send(frame)
+        try:
+            while self.ear.recv(256)[: len(frame)] != frame:
+                pass
+        except TimeoutError:
+            return False
+        return True
+
+
+@pytest.fixture
+def cable(here: Space) -> Iterator[Cable]:
+    everything = socket.htons(3)
+    ear = here.do(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, everything))
+    mouth = here.do(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
+    with ear, mouth:
+        ear.bind(("eth1", 3))
+        ear.settimeout(0.2)
+        mouth.bind(("eth0", 0))
+        yield Cable(mouth, ear)
+
+
 @pytest.mark.parametrize("held", [True, False])
-def test_an_announcement_leaves_only_under_a_lease(here: Space, held: bool) -> None:  # noqa: FBT001
+def test_an_announcement_leaves_only_under_a_lease(
+    here: Space,
+    cable: Cable,
+    held: bool,  # noqa: FBT001
+) -> None:
     kernel = lease(here)
     assert kernel.families == ["inet", "arp", "netdev"]
     if held:
         assert here.do(lambda: kernel.renew(clock_s() + 5))
-    ear = here.do(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)))
-    mouth = here.do(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
-    ear.bind(("eth1", 0x0806))
-    ear.settimeout(0.2)
-    mouth.bind(("eth0", 0x0806))
-    frame = arp.announcements(VIP, bytes.fromhex("020000000001"))[0]
 
-    try:
-        mouth.send(frame)
-    except OSError:
-        assert not held
+    assert cable.carries(arp.announcements(VIP, HARDWARE)[0]) == held
 
+
+@pytest.mark.parametrize("held", [True, False])
+def test_an_advertisement_leaves_only_under_a_lease_and_from_its_address(
+    here: Space,
+    cable: Cable,
+    held: bool,  # noqa: FBT001
+) -> None:
+    kernel = lease(here, address=VIP6)
+    assert kernel.families == ["inet", "netdev"]
     if held:
-        assert ear.recv(128)[:42] == frame
-    else:
-        with pytest.raises(TimeoutError):
-            ear.recv(128)
-    ear.close()
-    mouth.close()
+        assert here.do(lambda: kernel.renew(clock_s() + 5))
+        assert here.do(kernel.left_ms) > 4000
+    (frame,) = neighbour.announcements(VIP6, HARDWARE)
+    from_another = frame[:22] + bytes.fromhex("fe80") + frame[24:]
+    of_another = frame[:62] + bytes.fromhex("fe80") + frame[64:]
+
+    assert cable.carries(frame) == held
+    assert not cable.carries(from_another)
+    assert cable.carries(of_another[:22] + bytes.fromhex("fe80") + of_another[24:])
 
 
-def test_an_address_comes_and_goes_and_is_known_as_ours(here: Space) -> None:
+def test_each_address_has_a_lease_of_its_own(here: Space) -> None:
+    one, other = lease(here), lease(here, address=VIP6)
+    assert here.do(lambda: one.renew(clock_s() + 5))
+    assert here.do(lambda: other.renew(clock_s() + 5))
+
+    here.do(one.end)
+    assert here.do(one.left_ms) == 0
+    assert here.do(other.left_ms) > 4000
+
+    here.do(one.remove)
+    assert here.do(other.left_ms) > 4000
+
+
+def test_only_the_rules_of_addresses_that_are_none_now_are_removed(here: Space) -> None:
+    one, other = lease(here), lease(here, address=VIP6)
+    assert here.do(lambda: other.renew(clock_s() + 5))
+    anothers = ("nft", "add", "table", "inet", "not_ours")
+    run("ip", "netns", "exec", here.name, *anothers)
+
+    assert here.do(lambda: remove_all_but([VIP6])) == [table(one.address)]
+
+    tables = run("ip", "netns", "exec", here.name, "nft", "list", "tables")
+    assert sorted(tables.split()[2::3]) == ["not_ours", *[table(VIP6)] * 2]
+    assert here.do(other.left_ms) > 4000
+
+
+@pytest.mark.parametrize(("vip", "prefix"), [(VIP, 24), (VIP6, 64)])
+def test_an_address_comes_and_goes_and_is_known_as_ours(here: Space, vip: str, prefix: int) -> None:
     addresses = here.do(Addresses)
     here.at_end.callback(addresses.close)
     link = here.do(lambda: addresses.link("eth0"))
     assert link is not None
 
-    assert here.do(lambda: addresses.add(link.index, VIP, 24))
-    assert here.do(lambda: addresses.add(link.index, VIP, 24))  # it is there already: well
-    found = here.do(lambda: addresses.leftovers("10.9.9.9"))
-    here.do(lambda: addresses.remove(link.index, VIP, 24))
-    here.do(lambda: addresses.remove(link.index, VIP, 24))  # it is gone already: well
+    assert here.do(lambda: addresses.add(link.index, vip, prefix))
+    assert here.do(lambda: addresses.add(link.index, vip, prefix))  # it is there already: well
+    found = here.do(lambda: addresses.leftovers(["10.9.9.9"]))
+    here.do(lambda: addresses.remove(link.index, vip, prefix))
+    here.do(lambda: addresses.remove(link.index, vip, prefix))  # it is gone already: well
 
-    assert [(each.index, each.address, each.ours) for each in found] == [(link.index, VIP, True)]
+    assert [(each.index, each.address, each.ours) for each in found] == [(link.index, vip, True)]
     assert here.do(addresses.present) == [
-        each for each in here.do(addresses.present) if each.address != VIP
+        each for each in here.do(addresses.present) if each.address != vip
     ]
-    assert not here.do(lambda: addresses.add(9999, VIP, 24))
+    assert not here.do(lambda: addresses.add(9999, vip, prefix))

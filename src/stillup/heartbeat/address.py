@@ -28,7 +28,7 @@ class Addresses:
         return None
 
     def present(self) -> list[AddressSeen]:
-        """Return every IPv4 address."""
+        """Return every address, IPv4 and IPv6."""
         dump = self._netlink.dump(route.GET_ADDRESS, DUMP, route.all_addresses())
         return [found for found in map(route.seen, dump) if isinstance(found, AddressSeen)]
 

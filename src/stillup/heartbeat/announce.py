@@ -1,18 +1,20 @@
 """Says on the LAN where the virtual IP is, and listens for others who say so.
 
-Gratuitous ARP through a packet socket. The kernel lets it out only while the lease runs
-(``ruleset.py``, family ``netdev``), so one that is late by a freeze does not reach the wire.
+Gratuitous ARP, or unsolicited neighbour advertisements for IPv6, through a packet socket. The
+kernel lets them out only while the lease runs (``ruleset.py``, family ``netdev``), so one that
+is late by a freeze does not reach the wire.
 """
 
 import errno
 import socket
 from collections.abc import Callable, Mapping
 
-from stillup.heartbeat import arp, packet_filter
-from stillup.heartbeat.arp import Claim, Repeats
+from stillup.heartbeat import arp, neighbour, packet_filter
 from stillup.heartbeat.attach import attach
 from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.repeats import Claim, Repeats
 from stillup.heartbeat.route import LinkSeen
+from stillup.heartbeat.ruleset import is_ipv6
 
 _FRAME_BYTES = 256
 
@@ -40,6 +42,7 @@ class Announcer:
         self._address = address
         self._on_claim = on_claim
         self._log = log
+        self._speech = neighbour if is_ipv6(address) else arp
         self._repeats = Repeats()
         self._link: LinkSeen | None = None
         self._packets: socket.socket | None = None
@@ -58,7 +61,7 @@ class Announcer:
         )
         attach(packets, packet_filter.claims(self._address))
         try:
-            packets.bind((link.name, arp.ETHERTYPE))
+            packets.bind((link.name, self._speech.ETHERTYPE))
         except OSError as error:
             packets.close()
             self._log("announce impossible", {"interface": link.name, "reason": error.strerror})
@@ -85,7 +88,7 @@ class Announcer:
         if self._packets is None or self._link is None or len(self._link.hardware) != 6:
             return
         try:
-            for frame in arp.announcements(self._address, self._link.hardware):
+            for frame in self._speech.announcements(self._address, self._link.hardware):
                 self._packets.send(frame)
                 self.sent += 1
         except OSError as error:
@@ -101,7 +104,7 @@ class Announcer:
             if error.errno not in (errno.EAGAIN, errno.ENETDOWN):
                 self._log("listening failed", {"reason": error.strerror})
             return
-        claim = arp.claim(frame)
+        claim = self._speech.claim(frame)
         if claim is None or (self._link is not None and claim.hardware == self._link.hardware):
             return
         if self._repeats.due_s is None:

@@ -1,4 +1,4 @@
-"""ARP frames as bytes, and when to announce: pure.
+"""ARP frames as bytes: pure.
 
 Source: RFC 826; RFC 5227 section 3 (announcements); RFC 5944 section 4.6 (both the request
 and the reply form, as some stacks heed only one of them).
@@ -6,35 +6,14 @@ and the reply form, as some stacks heed only one of them).
 
 import ipaddress
 import struct
-from dataclasses import dataclass
+
+from stillup.heartbeat.repeats import Claim
 
 BROADCAST = b"\xff" * 6
 ETHERTYPE = 0x0806
 
 _FRAME = struct.Struct("!6s6sHHHBBH6s4s6s4s")
 _REQUEST, _REPLY = 1, 2
-
-REPEATS_S = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""When to announce after the address was gained, or after the network changed.
-
-At once, then soon again as the first ones may be lost while switches learn, then ever more
-seldom for those who were away.
-"""
-
-REFRESH_S = 30.0
-"""From one announcement to the next for as long as the address is held: it costs nothing and
-bounds a black hole that nobody foresaw."""
-
-DEFEND_S = 0.1
-"""The shortest time from one answer to a foreign claim to the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Somebody said that an IPv4 address is at a hardware address."""
-
-    address: str
-    hardware: bytes
 
 
 def announcements(address: str, hardware: bytes) -> tuple[bytes, bytes]:
@@ -59,50 +38,7 @@ def claim(frame: bytes) -> Claim | None:
     return Claim(str(ipaddress.IPv4Address(fields[9])), fields[8])
 
 
-def spoken(hardware: bytes) -> str:
-    """Return a hardware address as people write it."""
-    return hardware.hex(":")
-
-
 def _frame(hardware: bytes, operation: int, packed: bytes, target: bytes) -> bytes:
     return _FRAME.pack(
         BROADCAST, hardware, ETHERTYPE, 1, 0x0800, 6, 4, operation, hardware, packed, target, packed
     )
-
-
-class Repeats:
-    """When the next announcement is due.
-
-    ``begin`` starts the series anew; a foreign claim does so too, at most every
-    ``DEFEND_S``, so that two servers that both believe to hold cannot flood the LAN.
-    """
-
-    def __init__(self) -> None:
-        self.due_s: float | None = None
-        self._began_s = 0.0
-        self._number = 0
-
-    def begin(self, now_s: float) -> None:
-        """Announce now and again as ``REPEATS_S`` says."""
-        self._began_s = now_s
-        self._number = 0
-        self.due_s = now_s
-
-    def end(self) -> None:
-        """Announce no more."""
-        self.due_s = None
-
-    def defend(self, now_s: float) -> bool:
-        """Begin anew after a foreign claim, if that is not too soon; return whether."""
-        if self.due_s is None or (self._number > 0 and now_s - self._began_s < DEFEND_S):
-            return False
-        self.begin(now_s)
-        return True
-
-    def announced(self, now_s: float) -> None:
-        """Note that the due announcement was made, and set the next one."""
-        self._number += 1
-        if self._number < len(REPEATS_S):
-            self.due_s = max(self._began_s + REPEATS_S[self._number], now_s)
-        else:
-            self.due_s = now_s + REFRESH_S

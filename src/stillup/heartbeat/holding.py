@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from stillup.heartbeat.address import Addresses
 from stillup.heartbeat.announce import Announcer
-from stillup.heartbeat.arp import Claim, spoken
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.kernel_lease import KernelLease, remove_all_but
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.netlink import NetlinkRefused
 from stillup.heartbeat.nftables import NftablesRefused
+from stillup.heartbeat.repeats import Claim, spoken
 from stillup.heartbeat.route import AddressSeen, LinkSeen
 from stillup.heartbeat.settings import Vip
 

@@ -27,7 +27,7 @@ from stillup.heartbeat import lease_messages
 from stillup.heartbeat.lease_messages import ARP, INET, NETDEV, Operation
 from stillup.heartbeat.netlink import NETFILTER, Netlink, NetlinkRefused
 from stillup.heartbeat.nftables import Nftables, NftablesRefused
-from stillup.heartbeat.ruleset import PREFIX, interface_rules, rules, table, without
+from stillup.heartbeat.ruleset import PREFIX, interface_rules, is_ipv6, rules, table, without
 
 TICKET_MS = 20
 """How long a renewal may take. Elements time out on the kernel's tick (4 or 10 ms), early."""
@@ -70,7 +70,8 @@ class KernelLease:
         self._log = log
         self._nftables = Nftables()
         self._netlink = Netlink(NETFILTER)
-        self._families = [INET, ARP]
+        self._own_families = [INET] if is_ipv6(address) else [INET, ARP]
+        self._families = self._own_families
         self.create()
         self.guard_interface()
 
@@ -89,7 +90,7 @@ class KernelLease:
         Raises:
             NftablesRefused: If the kernel refuses.
         """
-        self._nftables.run(without(table(self.address), *NAMES.values()))
+        self._nftables.run(self._without(*self._own_families, NETDEV))
         self.close()
 
     def create(self) -> None:
@@ -103,19 +104,19 @@ class KernelLease:
             self._nftables.run(commands)
         except NftablesRefused:
             # A table of ours that another version made differently: begin anew.
-            self._nftables.run(without(table(self.address), "inet", "arp") + "\n" + commands)
+            self._nftables.run(self._without(*self._own_families) + "\n" + commands)
 
     def guard_interface(self) -> None:
         """Make the rules on the LAN interface; to be called again when it has come anew.
 
         Without them (the interface is missing, or the kernel is older than 5.16) one thing
-        is lost: a gratuitous ARP that was on its way through the process when it was frozen
+        is lost: an announcement that was on its way through the process when it was frozen
         may come late. That is said, and is in the status.
         """
-        families = [INET, ARP]
+        families = list(self._own_families)
         commands = interface_rules(self.address, self.interface)
         try:
-            self._nftables.run(without(table(self.address), "netdev") + "\n" + commands)
+            self._nftables.run(self._without(NETDEV) + "\n" + commands)
             families.append(NETDEV)
         except NftablesRefused as error:
             self._log("fence partial", {"missing": "netdev", "reason": str(error)})
@@ -176,6 +177,9 @@ class KernelLease:
         """Make the rules again if somebody removed them."""
         if self._missing(lease_messages.take_ticket(self.address, TICKET_MS)) is not None:
             self._recreate()
+
+    def _without(self, *families: int) -> str:
+        return without(table(self.address), *(NAMES[family] for family in families))
 
     def _recreate(self) -> None:
         self.recreated += 1

@@ -34,7 +34,8 @@ class LinkWatch:
         self._on_address_gone = on_address_gone
         self._addresses = Addresses()
         # Subscribed first, looked at second: nothing falls between the two.
-        self._events = NetlinkEvents(ROUTE, route.GROUP_LINK | route.GROUP_IPV4_ADDRESS)
+        groups = route.GROUP_LINK | route.GROUP_IPV4_ADDRESS | route.GROUP_IPV6_ADDRESS
+        self._events = NetlinkEvents(ROUTE, groups)
         self.now: LinkSeen | None = self._addresses.link(name)
         loop.watch(self._events, self._on_told)
 

@@ -13,19 +13,22 @@ from stillup.heartbeat.attributes import Message, attribute, attributes
 NEW_LINK, DELETE_LINK, GET_LINK = 16, 17, 18
 NEW_ADDRESS, DELETE_ADDRESS, GET_ADDRESS = 20, 21, 22
 
-GROUP_LINK, GROUP_IPV4_ADDRESS = 0x1, 0x10
+GROUP_LINK, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS = 0x1, 0x10, 0x100
 
 PROTOCOL = 84
 """Marks the addresses that this daemon has added, so that a leftover is known as one even if
 the farm file has since named another virtual IP (IFA_PROTO, Linux 5.18)."""
 
-_IPV4 = 2
+_ANY, _IPV4, _IPV6 = 0, 2, 10
+_ADDRESS_BYTES = {_IPV4: 4, _IPV6: 16}
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
 _NUMBER = struct.Struct("=I")
+_LIFETIMES = struct.Struct("=IIII")
+_FOR_EVER = 0xFFFFFFFF
 
 _IFLA_ADDRESS, _IFLA_IFNAME = 1, 3
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LIFETIMES, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11
 
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
@@ -52,7 +55,7 @@ class LinkGone:
 
 @dataclass(frozen=True, slots=True)
 class AddressSeen:
-    """An IPv4 address is on an interface."""
+    """An address is on an interface."""
 
     index: int
     address: str
@@ -63,7 +66,7 @@ class AddressSeen:
 
 @dataclass(frozen=True, slots=True)
 class AddressGone:
-    """An IPv4 address was taken off an interface."""
+    """An address was taken off an interface."""
 
     index: int
     address: str
@@ -87,8 +90,8 @@ def all_links() -> bytes:
 
 
 def all_addresses() -> bytes:
-    """Return the body of the dump request for IPv4 addresses."""
-    return _ADDRESS.pack(_IPV4, 0, 0, 0, 0)
+    """Return the body of the dump request for addresses, IPv4 and IPv6."""
+    return _ADDRESS.pack(_ANY, 0, 0, 0, 0)
 
 
 def address(index: int, wanted: str, prefix: int) -> bytes:
@@ -96,14 +99,21 @@ def address(index: int, wanted: str, prefix: int) -> bytes:
 
     Without a route for its prefix: the server's own address has made that already, and
     taking the virtual IP off must not take a route along.
+
+    An IPv6 address is not asked for on the LAN first (duplicate address detection): nothing
+    would be answered for that second, and the lease says already whose it is. And it is
+    *deprecated* at once (RFC 4862 section 5.5.4), which only means that this server does not
+    choose it as the source of connections of its own; with IPv4, the first address is chosen.
     """
-    packed = ipaddress.IPv4Address(wanted).packed
-    flags = _NUMBER.pack(_IFA_F_NODAD | _IFA_F_NOPREFIXROUTE)
+    packed = ipaddress.ip_address(wanted).packed
+    is_ipv6 = len(packed) == _ADDRESS_BYTES[_IPV6]
+    deprecated = attribute(_IFA_LIFETIMES, _LIFETIMES.pack(0, _FOR_EVER, 0, 0))
     return (
-        _ADDRESS.pack(_IPV4, prefix, 0, 0, index)
+        _ADDRESS.pack(_IPV6 if is_ipv6 else _IPV4, prefix, 0, 0, index)
         + attribute(_IFA_LOCAL, packed)
         + attribute(_IFA_ADDRESS, packed)
-        + attribute(_IFA_FLAGS, flags)
+        + (deprecated if is_ipv6 else b"")
+        + attribute(_IFA_FLAGS, _NUMBER.pack(_IFA_F_NODAD | _IFA_F_NOPREFIXROUTE))
         + attribute(_IFA_PROTO, bytes([PROTOCOL]))
     )
 
@@ -124,9 +134,9 @@ def _address(told: Message) -> Seen | None:
     family, prefix, _flags, _scope, index = _ADDRESS.unpack_from(told.body)
     fields = attributes(told.body, _ADDRESS.size)
     packed = fields.get(_IFA_LOCAL, fields.get(_IFA_ADDRESS, b""))
-    if family != _IPV4 or len(packed) != 4:
+    if len(packed) != _ADDRESS_BYTES.get(family):
         return None
-    spelled = str(ipaddress.IPv4Address(packed))
+    spelled = str(ipaddress.ip_address(packed))
     if told.kind == DELETE_ADDRESS:
         return AddressGone(index, spelled)
     return AddressSeen(

@@ -13,7 +13,12 @@ one is added, removed and renewed without touching another. One chain per way ou
   both the address) is let in, for this server's own neighbour table;
 * ``arp``, output: every ARP packet that claims the address as its sender's;
 * ``netdev``, egress of the LAN interface: the same claims when they are sent through a
-  packet socket, as our own gratuitous ARP is, which the ``arp`` family never sees.
+  packet socket, as our own announcements are, which the other families never see.
+
+An IPv6 address has no ``arp`` table. The kernel answers a neighbour solicitation, and asks for
+its own neighbours, *from* the address, so those packets are dropped like all from it; a
+neighbour advertisement for the address from another source is nobody's to send, and is dropped
+lease or not. (``icmpv6 taddr`` would say it in words, but Debian 12's nftables does not know it.)
 
 The set ``ticket`` is for ``kernel_lease.py``, which explains it.
 
@@ -21,13 +26,13 @@ Every command is an ``add`` that may be repeated, and chains are emptied before 
 filled in the same transaction, so the rules are renewed without losing a running lease.
 """
 
+import ipaddress
+
 PREFIX = "stillup_vip"
 """What the names of all our tables begin with."""
 
 LEASE = "lease"
 TICKET = "ticket"
-
-_SET = "{ type ipv4_addr; flags timeout; }"
 
 
 def table(address: str) -> str:
@@ -39,23 +44,32 @@ def rules(address: str) -> str:
     """Return the commands for the ``inet`` and ``arp`` tables, one transaction.
 
     Args:
-        address: The virtual IP, IPv4.
+        address: The virtual IP.
     """
-    return "\n".join([*_inet(address), *_arp(address)])
+    return "\n".join(_inet(address) if is_ipv6(address) else [*_inet(address), *_arp(address)])
 
 
 def interface_rules(address: str, interface: str) -> str:
     """Return the commands for the ``netdev`` table, one transaction; the interface must exist.
 
     Args:
-        address: The virtual IP, IPv4.
+        address: The virtual IP.
         interface: The LAN interface's name.
     """
     netdev = _Table("netdev", address)
     hook = f'type filter hook egress device "{interface}" priority 0;'
     netdev.add_sets(LEASE)
-    netdev.add_chain("claimed", hook, f"arp saddr ip {address} arp saddr ip != @{LEASE}")
+    if is_ipv6(address):
+        netdev.add_chain("claimed", hook, f"ip6 saddr {address} ip6 saddr != @{LEASE}")
+        netdev.add_rule("claimed", _false_advertisement(address))
+    else:
+        netdev.add_chain("claimed", hook, f"arp saddr ip {address} arp saddr ip != @{LEASE}")
     return "\n".join(netdev.commands)
+
+
+def is_ipv6(address: str) -> bool:
+    """Return whether an address is IPv6; only those are written with colons."""
+    return ":" in address
 
 
 def without(name: str, *families: str) -> str:
@@ -70,33 +84,41 @@ class _Table:
 
     def __init__(self, family: str, address: str) -> None:
         self._place = f"{family} {table(address)}"
+        kind = "ipv6_addr" if is_ipv6(address) else "ipv4_addr"
+        self._set = f"{{ type {kind}; flags timeout; }}"
         self.commands = [f"add table {self._place}"]
 
     def add_sets(self, *names: str) -> None:
-        self.commands += [f"add set {self._place} {name} {_SET}" for name in names]
+        self.commands += [f"add set {self._place} {name} {self._set}" for name in names]
 
-    def add_chain(self, name: str, hook: str, *rules: str) -> None:
-        """Make a chain whose rules say what is dropped."""
+    def add_chain(self, name: str, hook: str, dropped: str) -> None:
+        """Make a chain and its first rule, which says what is dropped."""
         self.commands += [
             f"add chain {self._place} {name} {{ {hook} policy accept; }}",
             f"flush chain {self._place} {name}",
-            *(f"add rule {self._place} {name} {rule} counter drop" for rule in rules),
         ]
+        self.add_rule(name, dropped)
+
+    def add_rule(self, name: str, dropped: str) -> None:
+        self.commands.append(f"add rule {self._place} {name} {dropped} counter drop")
 
 
 def _inet(address: str) -> list[str]:
     inet = _Table("inet", address)
     inet.add_sets(LEASE, TICKET)
+    family = "ip6" if is_ipv6(address) else "ip"
     inet.add_chain(
         "incoming",
         "type filter hook prerouting priority raw;",
-        f"ip daddr {address} ip daddr != @{LEASE}",
+        f"{family} daddr {address} {family} daddr != @{LEASE}",
     )
     inet.add_chain(
         "outgoing",
         "type filter hook output priority raw;",
-        f"ip saddr {address} ip saddr != @{LEASE}",
+        f"{family} saddr {address} {family} saddr != @{LEASE}",
     )
+    if is_ipv6(address):
+        inet.add_rule("outgoing", _false_advertisement(address))
     return inet.commands
 
 
@@ -114,3 +136,13 @@ def _arp(address: str) -> list[str]:
         f"arp saddr ip {address} arp saddr ip != @{LEASE}",
     )
     return arp.commands
+
+
+def _false_advertisement(address: str) -> str:
+    """Return the match for an advertisement of ``address`` that does not come from it.
+
+    The target address stands 64 bits into the message (RFC 4861 section 4.4).
+    """
+    target = ipaddress.IPv6Address(address).packed.hex()
+    advertisement = "icmpv6 type nd-neighbor-advert"
+    return f"{advertisement} @th,64,128 0x{target} ip6 saddr != {address}"

@@ -1,15 +1,7 @@
 """Gratuitous ARP: the frames, and how often."""
 
-from stillup.heartbeat.arp import (
-    DEFEND_S,
-    REFRESH_S,
-    REPEATS_S,
-    Claim,
-    Repeats,
-    announcements,
-    claim,
-    spoken,
-)
+from stillup.heartbeat.arp import announcements, claim
+from stillup.heartbeat.repeats import DEFEND_S, REFRESH_S, REPEATS_S, Claim, Repeats, spoken
 
 VIP = "10.0.0.1"
 HARDWARE = bytes.fromhex("020000000001")

@@ -12,7 +12,7 @@ from stillup.heartbeat.packet_filter import Step, assembled, claims, datagrams
 from stillup.heartbeat.report import MOVES, History, Move
 from stillup.heartbeat.ruleset import interface_rules, rules, without
 
-LOADS = {0x20, 0x28}
+LOADS = {0x20, 0x28, 0x30}
 VIP = 0x0A000001
 
 
@@ -34,6 +34,21 @@ def lets_in(steps: Iterable[Step], loads: Mapping[int, int]) -> bool:
 )
 def test_only_foreign_claims_of_the_address_are_heard(kind: int, sender: int, is_in: bool) -> None:  # noqa: FBT001
     assert lets_in(claims("10.0.0.1"), {0xFFFFF004: kind, 28: sender}) == is_in
+
+
+SIXTH = {0xFFFFF004: 0, 20: 58, 54: 136, 62: 0xFD000010, 66: 0, 70: 0, 74: 1}
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_in"),
+    [({}, True), *(({place: 7}, False) for place in SIXTH if place != 0xFFFFF004)],
+)
+def test_only_advertisements_of_the_ipv6_address_are_heard(
+    changed: dict[int, int],
+    is_in: bool,  # noqa: FBT001
+) -> None:
+    assert lets_in(claims("fd00:10::1"), {**SIXTH, **changed}) == is_in
+    assert not lets_in(claims("fd00:10::1"), {**SIXTH, 0xFFFFF004: 4})
 
 
 @pytest.mark.parametrize("count", [1, 2, 30, 250])
@@ -63,6 +78,23 @@ def test_every_rule_drops_what_is_not_in_the_lease() -> None:
 
     assert len(said) == 5
     assert all("10.0.0.1" in each and "!= @lease counter drop" in each for each in said)
+
+
+def test_an_ipv6_address_has_sets_of_its_kind_and_no_arp() -> None:
+    said = f"{rules('fd00:10::1')}\n{interface_rules('fd00:10::1', 'eth0')}"
+    dropping = [each for each in said.splitlines() if each.startswith("add rule")]
+
+    assert "add set inet stillup_vip_fd00_10__1 lease { type ipv6_addr; flags timeout; }" in said
+    assert "arp" not in said
+    assert [each.partition("fd00_10__1 ")[2] for each in dropping] == [
+        "incoming ip6 daddr fd00:10::1 ip6 daddr != @lease counter drop",
+        "outgoing ip6 saddr fd00:10::1 ip6 saddr != @lease counter drop",
+        "outgoing icmpv6 type nd-neighbor-advert @th,64,128 "
+        "0xfd000010000000000000000000000001 ip6 saddr != fd00:10::1 counter drop",
+        "claimed ip6 saddr fd00:10::1 ip6 saddr != @lease counter drop",
+        "claimed icmpv6 type nd-neighbor-advert @th,64,128 "
+        "0xfd000010000000000000000000000001 ip6 saddr != fd00:10::1 counter drop",
+    ]
 
 
 def test_rules_can_be_made_twice_and_never_empty_a_set() -> None:

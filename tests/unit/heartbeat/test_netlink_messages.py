@@ -60,6 +60,16 @@ def test_what_a_bridge_says_of_its_port_is_not_about_the_interface() -> None:
     assert route.seen(Message(told.kind, 0, b"\7" + told.body[1:])) is None
 
 
+def test_an_ipv6_address_is_added_deprecated_and_without_duplicate_detection() -> None:
+    body = route.address(7, "fd00:10::1", 64)
+    fields = attributes.attributes(body, 8)
+
+    assert route.seen(Message(20, 0, body)) == AddressSeen(7, "fd00:10::1", 64, ours=True)
+    assert route.seen(Message(21, 0, body)) == AddressGone(7, "fd00:10::1")
+    assert struct.unpack("=IIII", fields[6]) == (0, 0xFFFFFFFF, 0, 0)  # preferred, valid
+    assert struct.unpack("=I", fields[8])[0] & 0x02
+
+
 def test_an_address_is_ours_by_its_mark() -> None:
     ours = Message(20, 0, route.address(7, VIP, 24))
     anothers = Message(20, 0, struct.pack("=BBBBI", 2, 24, 0, 0, 7) + ours.body[8:16])
@@ -70,9 +80,9 @@ def test_an_address_is_ours_by_its_mark() -> None:
 
 
 def test_what_does_not_concern_us_is_nothing() -> None:
-    version_6 = struct.pack("=BBBBI", 10, 64, 0, 0, 7) + attributes.attribute(1, b"\0" * 16)
+    torn = struct.pack("=BBBBI", 10, 64, 0, 0, 7) + attributes.attribute(1, b"\0" * 4)
 
-    assert route.seen(Message(20, 0, version_6)) is None
+    assert route.seen(Message(20, 0, torn)) is None
     assert route.seen(Message(24, 0, b"")) is None
     assert route.seen(Message(16, 0, b"short")) is None
 
@@ -88,6 +98,13 @@ def test_a_renewal_hands_the_ticket_in_before_it_sets_anything() -> None:
     assert [step.body[0] for step in steps] == [INET, INET, INET, ARP, ARP]
     assert steps[2].body.endswith((480).to_bytes(8, "big"))
     assert ticket[1].body.endswith((20).to_bytes(8, "big"))
+
+
+def test_an_ipv6_address_is_a_key_of_sixteen_bytes_in_tables_of_its_own() -> None:
+    step = lease_messages.take_ticket("fd00:10::1", 20)[1]
+
+    assert b"stillup_vip_fd00_10__1\0" in step.body
+    assert bytes.fromhex("fd000010000000000000000000000001") in step.body
 
 
 def test_a_batch_is_framed_and_every_step_is_acknowledged() -> None:
