@@ -59,7 +59,9 @@ def plan(situation: Situation) -> Plan:
             steps += _first_releases(situation)
     if steps:
         steps += _at_the_end(situation)
-    return Plan(tuple(steps), refusals(situation), warnings(situation), dict(situation.standings))
+    return Plan(
+        tuple(steps), refusals(situation, steps), warnings(situation), dict(situation.standings)
+    )
 
 
 def _leftovers(situation: Situation) -> Iterable[Step]:

@@ -1,10 +1,12 @@
 """What speaks against beginning an apply, each with what would override it (pure)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from stillup.deploy.electorates import parting
 from stillup.deploy.impact import disturbs_address, stops_database
 from stillup.deploy.standing import BY_USER
+from stillup.deploy.steps import Step
 from stillup.deploy.view import Situation
 
 
@@ -20,12 +22,12 @@ class Refusal:
         return f"{self.text} [{self.code}]"
 
 
-def refusals(situation: Situation) -> tuple[Refusal, ...]:
-    """Return every reason not to begin, in the order in which a person should read them."""
+def refusals(situation: Situation, steps: Iterable[Step]) -> tuple[Refusal, ...]:
+    """Return every reason not to begin with ``steps``, in the order for a person to read them."""
     return (
         *_unreached(situation),
         *_by_hand(situation),
-        *_voters(situation),
+        *(tuple(_voters(situation)) or _candidates(situation, steps)),
         *_ill_webs(situation),
         *_releases(situation),
     )
@@ -74,6 +76,28 @@ def _voters(situation: Situation) -> Iterator[Refusal]:
                 "reached, since old and new majorities must share a server",
             )
             return
+
+
+def _candidates(situation: Situation, steps: Iterable[Step]) -> Iterator[Refusal]:
+    """Other balancers, in an order in which old and new votes could each choose one: promise 1.
+
+    "All balancers" of the old list are enough without anybody else, so they must share a server
+    with every majority of the new one, and the other way round.
+    """
+    found = parting(situation, steps)
+    if found is None:
+        return
+    old, new = frozenset(found.old.candidates), frozenset(found.new.candidates)
+    change = [
+        *(f"{name} becomes a balancer" for name in sorted(new - old)),
+        *(f"{name} is no balancer any more" for name in sorted(old - new)),
+    ]
+    yield Refusal(
+        "balancers-change",
+        f"{' and '.join(change) or 'the list of voters changes'}, and in the order of this change "
+        "the servers that know it and those that do not could each give the virtual IP to another "
+        "balancer; a balancer joins safely as a new server that has this role alone",
+    )
 
 
 def _ill_webs(situation: Situation) -> Iterator[Refusal]:

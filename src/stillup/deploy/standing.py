@@ -50,6 +50,8 @@ class Heartbeat:
     """Whether it holds the virtual IP by a lease that has not run out."""
     voters: frozenset[str]
     """Whom it votes with, itself left out."""
+    candidates: frozenset[str] = frozenset()
+    """Who may hold the virtual IP, by the list that it votes by."""
     yielding: bool = False
     """It stands back, because it was asked to let another hold the address."""
     votes: bool = True
@@ -148,12 +150,13 @@ def heartbeat(data: Json) -> Heartbeat | None:
     """Read a heartbeat daemon's status; None when it did not answer."""
     if not isinstance(data, dict) or "healthy" not in data:
         return None
-    holding, voters = data.get("holding"), data.get("voters")
+    holding, voters, candidates = (data.get(key) for key in ("holding", "voters", "candidates"))
     return Heartbeat(
         data.get("healthy") is True,
         str(data.get("reason") or ""),
         bool(holding),
         frozenset(voters) if isinstance(voters, dict) else frozenset(),
+        frozenset(map(str, candidates)) if isinstance(candidates, list) else frozenset(),
         yielding=_is_positive(data.get("yielding_s")),
         votes=not _is_positive(data.get("silent_s")),
     )

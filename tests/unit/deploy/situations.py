@@ -14,6 +14,7 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
     release R | no release  what a web server serves; R is ``r1`` if nothing is said
     haproxy silent          a balancer whose HAProxy does not answer
     voters NAME NAME ...    whom its heartbeat votes with; all servers if nothing is said
+    balancers NAME ...      who stands by its heartbeat's list; all balancers if nothing is said
     unreachable             no session
     gone                    no longer in the farm file, but running, and known to the balancers
 """
@@ -121,12 +122,15 @@ def _changes(one: Described) -> Iterator[Change]:
 
 def _heartbeat(one: Described, all_: list[Described]) -> Heartbeat:
     voters = [name for rest in one.after("voters ") for name in rest.split()]
+    candidates = [name for rest in one.after("balancers ") for name in rest.split()]
+    standing = [other.server.name for other in all_ if Role.BALANCER in other.server.roles]
     return Heartbeat(
         healthy=True,
         reason="",
         holding=one.says("holding"),
         yielding=one.says("yielding"),
         voters=frozenset(voters or [other.server.name for other in all_]),
+        candidates=frozenset(candidates or standing),
     )
 
 
