@@ -14,6 +14,7 @@ from pathlib import Path
 from stillup import __version__
 from stillup.heartbeat import memory, process, report
 from stillup.heartbeat.control import Control, Refused
+from stillup.heartbeat.direct import Direct
 from stillup.heartbeat.events import (
     DatagramReceived,
     Event,
@@ -74,9 +75,10 @@ class Daemon:
         electorate = Electorate(tuple(settings.voters), settings.candidates, settings.lease_s)
         peers = {name: at for name, at in settings.voters.items() if name != settings.name}
         incarnation = int.from_bytes(os.urandom(8), "big")
+        seal = Seal(settings.name, frozenset(peers), incarnation, electorate.fingerprint(), keys)
         self.transport = Transport(
             self.loop,
-            Seal(settings.name, frozenset(peers), incarnation, electorate.fingerprint(), keys),
+            seal,
             (settings.address, settings.port),
             settings.interface,
             peers,
@@ -85,6 +87,17 @@ class Daemon:
         )
         # First of all: with another daemon on this server, nothing must be touched.
         self.transport.open()
+        self.direct: Direct | None = None
+        if settings.direct is not None and settings.is_candidate:
+            self.direct = Direct(
+                self.loop,
+                seal,
+                settings.direct,
+                settings.port,
+                self._on_release,
+                self.journal.rarely,
+            )
+            self.direct.open()
         self.link = LinkWatch(self.loop, settings.interface, self._on_link, self._on_address_gone)
         if settings.is_candidate:
             clear_others(settings.vips, self.journal)
@@ -92,7 +105,7 @@ class Daemon:
             settings,
             electorate,
             self.loop,
-            self.transport,
+            self._send,
             self.link,
             self.journal,
             self._tell_state,
@@ -145,6 +158,16 @@ class Daemon:
             seat.handle(event)
 
     # -- the world -------------------------------------------------------------------------
+
+    def _send(self, to: str, message: Message, subject: str) -> None:
+        self.transport.send(to, message, subject)
+        if self.direct is not None:
+            self.direct.send(to, message, subject)
+
+    def _on_release(self, sender: str, message: Message, subject: str) -> None:
+        """Take in what was heard on the second network; it says nothing of the LAN."""
+        if subject in self.seats:
+            self.seats[subject].handle(DatagramReceived(sender, message))
 
     def _on_message(self, sender: str, message: Message, subject: str) -> None:
         now_s = self.loop.now_s()
@@ -289,6 +312,8 @@ class Daemon:
         known = [seat.known() for seat in self.seats.values()]
         status = report.status(self.settings, known, seats, self.loop.lateness)
         status["version"] = __version__
+        if self.direct is not None:
+            status["direct"] = self.direct.status()
         status["datagrams"] = {
             "sent": self.transport.sent,
             "received": self.transport.received,

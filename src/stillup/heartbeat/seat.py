@@ -32,12 +32,12 @@ from stillup.heartbeat.holding import Holding
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.link import LinkWatch
 from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.messages import Message
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.report import History, Move
 from stillup.heartbeat.route import LinkSeen
 from stillup.heartbeat.settings import DaemonSettings, Vip
 from stillup.heartbeat.settings_reader import Json
-from stillup.heartbeat.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Surroundings:
         settings: What the daemon is told.
         electorate: Who takes part.
         loop: For timers.
-        transport: For datagrams.
+        send: Sends a message to a server, about a virtual IP.
         link: The LAN interface.
         journal: The log.
         changed: Called when an address has another holder.
@@ -57,7 +57,7 @@ class Surroundings:
     settings: DaemonSettings
     electorate: Electorate
     loop: Loop
-    transport: Transport
+    send: Callable[[str, Message, str], None]
     link: LinkWatch
     journal: Journal
     changed: Callable[[], None]
@@ -106,7 +106,7 @@ class Seat:
         for effect in self.node.handle(event, loop.now_s()):
             match effect:
                 case Send(to, message):
-                    self._around.transport.send(to, message, self.vip.address)
+                    self._around.send(to, message, self.vip.address)
                 case Hold(until_s):
                     if self.holding is not None:
                         self.holding.hold(until_s)

@@ -35,6 +35,7 @@ KNOWN = frozenset(
         "address",
         "interface",
         "watch",
+        "direct",
     }
 )
 
@@ -79,6 +80,19 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectNetwork:
+    """The balancers' second network.
+
+    Args:
+        address: This server's address there.
+        peers: The other balancers' addresses there, by name.
+    """
+
+    address: str
+    peers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSettings:
     """Everything the daemon is told; see ``docs/heartbeat.md``."""
 
@@ -93,6 +107,7 @@ class DaemonSettings:
     address: str
     interface: str
     watch: Watch | None
+    direct: DirectNetwork | None = None
 
     @property
     def is_candidate(self) -> bool:
@@ -129,6 +144,7 @@ def parse(data: bytes, file: str) -> DaemonSettings:
         address=reader.ipv4("address"),
         interface=reader.text("interface"),
         watch=_watch(reader),
+        direct=_direct(reader),
     )
     unknown = sorted(set(values) - KNOWN)
     reader.problems += [f"{key}: there is no such setting" for key in unknown]
@@ -242,6 +258,19 @@ def _watch(reader: Reader) -> Watch | None:
     return Watch(unit, pid_file, host, port, path)
 
 
+def _direct(reader: Reader) -> DirectNetwork | None:
+    value = reader.values.get("direct")
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        reader.problems.append("direct: must be an object, or null for no second network")
+        return None
+    inner = Reader(value)
+    direct = DirectNetwork(inner.ipv4("address"), inner.addresses("peers"))
+    reader.within("direct", inner)
+    return direct
+
+
 def _url(check: str, inner: Reader) -> tuple[str, int, str]:
     try:
         parts = urlsplit(check)
@@ -264,6 +293,12 @@ def _contradictions(settings: DaemonSettings) -> list[str]:
         for name in settings.candidates
         if name not in settings.voters
     ]
+    if settings.direct is not None:
+        problems += [
+            f"direct.peers: {name} is not another candidate"
+            for name in settings.direct.peers
+            if name not in settings.candidates or name == settings.name
+        ]
     seen: set[str] = set()
     for place, vip in enumerate(settings.vips):
         if vip.address in settings.voters.values():

@@ -41,7 +41,7 @@ class Transport:
         loop: For the socket.
         seal: Signs and checks.
         here: This server's address and the port, the same on all servers.
-        interface: The LAN interface's name.
+        interface: The interface's name; None to hear the address on whichever it is.
         peers: Each other server's address by name.
         on_message: Called with each message that is believed, who sent it, and about which
             virtual IP.
@@ -53,7 +53,7 @@ class Transport:
         loop: Loop,
         seal: Seal,
         here: tuple[str, int],
-        interface: str,
+        interface: str | None,
         peers: Mapping[str, str],
         on_message: Callable[[str, Message, str], None],
         log: Callable[[str, Mapping[str, object]], None],
@@ -66,6 +66,7 @@ class Transport:
         self._loop = loop
         self._seal = seal
         self._here = here
+        self._retry, self._rests = f"open {here[0]}", f"rest {here[0]}"
         self._interface = interface
         self._peers = dict(peers)
         self._on_message = on_message
@@ -90,8 +91,9 @@ class Transport:
             datagrams.setsockopt(socket.IPPROTO_IP, _FREEBIND, 1)
             datagrams.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _CS6)
             datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY)
-            name = self._interface.encode() + b"\0"
-            datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+            if self._interface is not None:
+                name = self._interface.encode() + b"\0"
+                datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
             attach(datagrams, packet_filter.datagrams(MAGIC, self._peers.values()))
             datagrams.bind(self._here)
         except OSError as error:
@@ -103,9 +105,9 @@ class Transport:
                     "see `systemctl status stillup-heartbeat`"
                 ) from error
             self._log("listening impossible", {"address": address, "reason": error.strerror})
-            self._loop.at("transport", self._loop.now_s() + _RETRY_S, lambda _: self.open())
+            self._loop.at(self._retry, self._loop.now_s() + _RETRY_S, lambda _: self.open())
             return
-        self._loop.at("transport", None, lambda _: None)
+        self._loop.at(self._retry, None, lambda _: None)
         self._socket = datagrams
         self._loop.watch(datagrams, self._on_readable)
 
@@ -117,7 +119,7 @@ class Transport:
             self._socket.close()
             self._socket = None
         self._resting = False
-        self._loop.at("transport rest", None, self._read_on)
+        self._loop.at(self._rests, None, self._read_on)
 
     def send(self, to: str, message: Message, subject: str) -> None:
         """Sign and send, or lose it."""
@@ -156,7 +158,7 @@ class Transport:
         self.rests += 1
         self._resting = True
         self._loop.unwatch(self._socket)
-        self._loop.at("transport rest", self._loop.now_s() + REST_S, self._read_on)
+        self._loop.at(self._rests, self._loop.now_s() + REST_S, self._read_on)
 
     def _read_on(self, _now_s: float) -> None:
         self._resting = False
