@@ -21,11 +21,12 @@ class Addresses:
 
     def link(self, name: str) -> LinkSeen | None:
         """Return the interface called ``name``; None if there is none."""
-        for told in self._netlink.dump(route.GET_LINK, DUMP, route.all_links()):
-            seen = route.seen(told)
-            if isinstance(seen, LinkSeen) and seen.name == name:
-                return seen
-        return None
+        return next((link for link in self.links() if link.name == name), None)
+
+    def links(self) -> list[LinkSeen]:
+        """Return every interface."""
+        dump = self._netlink.dump(route.GET_LINK, DUMP, route.all_links())
+        return [found for found in map(route.seen, dump) if isinstance(found, LinkSeen)]
 
     def present(self) -> list[AddressSeen]:
         """Return every address, IPv4 and IPv6."""

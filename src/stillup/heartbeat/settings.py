@@ -131,6 +131,22 @@ def parse(data: bytes, file: str) -> DaemonSettings:
         raise InputRefused(f"{file}: this is not JSON: {error}") from None
     if not isinstance(values, dict):
         raise InputRefused(f"{file}: the settings must be a JSON object")
+    settings, problems = of_values(values)
+    if problems:
+        raise InputRefused("\n".join(f"{file}: {problem}" for problem in problems))
+    return settings
+
+
+def of_values(values: dict[str, Json]) -> tuple[DaemonSettings, list[str]]:
+    """Return settings from values, wherever they were read, and what is wrong with them.
+
+    Args:
+        values: As they stand in the JSON.
+
+    Returns:
+        The settings, of use only if there is no problem; and the problems, each of which
+        begins with its path, as ``vips[0].address: ...``.
+    """
     reader = Reader(values)
     settings = DaemonSettings(
         farm=reader.text("farm"),
@@ -150,9 +166,7 @@ def parse(data: bytes, file: str) -> DaemonSettings:
     reader.problems += [f"{key}: there is no such setting" for key in unknown]
     if not reader.problems:
         reader.problems += _contradictions(settings)
-    if reader.problems:
-        raise InputRefused("\n".join(f"{file}: {problem}" for problem in reader.problems))
-    return settings
+    return settings, reader.problems
 
 
 def keys(data: bytes, file: str) -> dict[int, bytes]:
