@@ -11,8 +11,9 @@ import pytest
 
 from stillup.heartbeat.core import Node
 from stillup.heartbeat.simulator.mutants import HARMLESS, MUTANTS
+from stillup.heartbeat.simulator.spy import Spy
 from stillup.heartbeat.simulator.trial import Deserted, Outcome, bound_s, run
-from stillup.heartbeat.simulator.world import Build, Spinning, Spy, TwoHolders
+from stillup.heartbeat.simulator.world import Build, Spinning, TwoHolders
 
 CHUNKS = 8
 STORY_LINES = 80

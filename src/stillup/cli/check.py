@@ -29,7 +29,8 @@ as JSON:
    "farm": its name, or null when the farm file itself has problems,
    "problems": [{"file", "line", "path", "text", "code"}],
    "weaknesses": [{"code", "servers": [names], "text", "remedy"}],
-   "votes": {"voters", "majority", "balancers", "text"}, or null,
+   "votes": {"voters", "majority", "balancers", "text", "survives": how many servers may be lost,
+     {"anyhow", "with_a_balancer", "with_every_balancer", "with_the_witness" or null}}, or null,
    "notes": [{"path", "text", "code"}]}
 The codes stay as they are from version to version; the texts may not.
 exit codes: 0 sound, weak or not; 2 problems, or no farm file"""

@@ -107,6 +107,26 @@ class Candidate:
         self.phase = Phase.STOPPED
         self.wake_s = None
 
+    def use(self, electorate: Electorate) -> None:
+        """Count by another electorate from now on; what is held stays so until it runs out."""
+        self.electorate = electorate
+        if self.tally is not None:
+            self.tally.electorate = electorate
+
+    def begin_under(self, electorate: Electorate, timing: Timing, now_s: float) -> None:
+        """Go on under the electorate that follows this one (``membership.py``).
+
+        What was asked before counts no more: its votes were lent under another lease, maybe.
+        """
+        self.use(electorate)
+        self.timing = timing
+        if self.tally is not None:
+            self.tally.asks.clear()
+        if self.phase is Phase.PROPOSING:
+            self._propose(now_s)
+        elif self.phase is Phase.PREPARING:
+            self.stand(now_s)
+
     def expire(self, now_s: float) -> None:
         """Find that the lease has run out, if it has."""
         if self.held_until_s is not None and self.held_until_s <= now_s:
@@ -138,7 +158,7 @@ class Candidate:
         """Do what is due: say goodbye again, stand, ask again, renew."""
         while self._goodbyes and self._goodbyes[0][0] <= now_s:
             message = self._goodbyes.pop(0)[1]
-            self._send(self.electorate.voters, message, but=(self.owner.name,))
+            self._send(self.electorate.servers, message, but=(self.owner.name,))
         if self.wake_s is None or self.wake_s > now_s:
             return
         match self.phase:
@@ -214,7 +234,7 @@ class Candidate:
         self.wake_s = now_s + self._backoff_s()
         self.tally.free_at_s.clear()
         message = Prepare(self.tally.ballot, self.released)
-        self._send(self.electorate.voters, message, but=self.tally.promised)
+        self._send(self.electorate.asked, message, but=self.tally.promised)
 
     def _prepare_again(self, now_s: float) -> None:
         assert self.tally is not None
@@ -241,7 +261,7 @@ class Candidate:
         assert self.tally is not None
         attempt = self.tally.begin_attempt(now_s)
         self.wake_s = now_s + self.timing.retry_s
-        self._send(self.electorate.voters, Propose(self.tally.ballot, attempt))
+        self._send(self.electorate.asked, Propose(self.tally.ballot, attempt))
 
     def _propose_again(self, now_s: float) -> None:
         """Renew, or repeat what was not answered, or give up."""
@@ -261,7 +281,7 @@ class Candidate:
             return
         self._tries += 1
         self.wake_s = min(now_s + self._backoff_s(), ask.start_s + self.timing.renew_s)
-        self._send(self.electorate.voters, Propose(tally.ballot, tally.attempt), but=ask.votes)
+        self._send(self.electorate.asked, Propose(tally.ballot, tally.attempt), but=ask.votes)
 
     def _has_tried_enough(self, now_s: float) -> bool:
         return now_s - self._proposing_since_s >= self.timing.lease_s / 2
@@ -290,7 +310,7 @@ class Candidate:
 
     def _release(self, ballot: Ballot, to: str | None, now_s: float) -> None:
         message = Release(ballot, to)
-        self._send(self.electorate.voters, message)
+        self._send(self.electorate.servers, message)
         self._goodbyes = [
             (now_s + self.timing.retry_s * 2**number, message) for number in range(GOODBYES)
         ]

@@ -24,7 +24,8 @@ Why two never hold (the whole argument; each step names the code it rests on):
    voter's vote would have been given to both at t, against 3.
 
 Messages may be lost, doubled, late and out of order: 1 to 5 use no order. A message of
-another electorate is not let in (``seal.py``), as step 5 needs one and the same electorate.
+another electorate is not let in (``seal.py``), as step 5 needs one and the same electorate;
+while that changes, what step 5 says holds from each stage to the next (``membership.py``).
 Prepare and ballots are not part of the argument. They let a candidate ask without taking votes,
 so that two who stand at once do not split them.
 
@@ -33,14 +34,15 @@ stopped daemon: p's "hold" above is the instant the kernel was told, not the dae
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from stillup.heartbeat.ballot import Ballot, Owner
 from stillup.heartbeat.candidate import Candidate, Phase
 from stillup.heartbeat.events import (
     Changed,
     DatagramReceived,
+    DeclaredDead,
     DrainEnded,
     Effect,
     Event,
@@ -50,8 +52,12 @@ from stillup.heartbeat.events import (
     Send,
     Stopping,
     TimerFired,
+    Told,
+    WitnessAnswered,
     YieldAsked,
 )
+from stillup.heartbeat.force import Declared
+from stillup.heartbeat.known import Status
 from stillup.heartbeat.messages import (
     Accepted,
     Handed,
@@ -69,6 +75,7 @@ from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.standing import Standing, Vacancy
 from stillup.heartbeat.timing import Timing
 from stillup.heartbeat.voter import Voter
+from stillup.heartbeat.witness import Witnesses
 
 
 @dataclass(frozen=True)
@@ -93,38 +100,6 @@ class Settings:
     failback: bool = True
 
 
-@dataclass(frozen=True)
-class Status:
-    """What a node knows, for people; all durations are in seconds as of the asking.
-
-    Args:
-        holder: Who holds the address as far as this server knows; None if nobody.
-        holding: Whether that is this server.
-        ballot: The ballot it is held under.
-        left_s: How long that lasts without a renewal.
-        phase: What the candidate is doing: ``voter``, ``resting``, ``preparing``,
-            ``proposing`` or ``stopped``.
-        healthy: What the last ``HealthChanged`` said.
-        reason: Its words.
-        yielding_s: How long this server will not stand for election; 0 if it does.
-        silent_s: How long its voter is still silent after the start; 0 if it votes.
-        heard_s: Seconds since each other server was last heard; missing if never.
-        votes: Whose votes the last confirmed lease of this server rests on.
-    """
-
-    holder: str | None
-    holding: bool
-    ballot: Ballot | None
-    left_s: float
-    phase: str
-    healthy: bool
-    reason: str
-    yielding_s: float
-    silent_s: float
-    heard_s: Mapping[str, float] = field(default_factory=dict)
-    votes: tuple[str, ...] = ()
-
-
 class Node:
     """A voter and, on a balancer, a candidate.
 
@@ -143,21 +118,22 @@ class Node:
         self, settings: Settings, incarnation: int, now_s: float, luck: Callable[[], float]
     ) -> None:
         electorate = settings.electorate
-        if settings.name not in electorate.voters:
+        if settings.name not in electorate.servers:
             raise ValueError(f"{settings.name} is not among the voters")
         self.name = settings.name
         self.electorate = electorate
-        self.timing = Timing(electorate.lease_s)
-        silence_s = max(settings.silence_s or 0.0, electorate.lease_s)
-        self.voter = Voter(electorate.lease_s, now_s + silence_s)
+        self.timing = Timing(electorate.shortest_s, electorate.longest_s)
+        silence_s = max(settings.silence_s or 0.0, electorate.longest_s)
+        self.voter = Voter(electorate.longest_s, now_s + silence_s)
         self.candidate = Candidate(Owner(self.name, incarnation), electorate, self.timing, luck)
-        self.standing = Standing(self.name, electorate.candidates, settings.preferred, self.timing)
+        self.standing = Standing(self.name, electorate.eligible, settings.preferred, self.timing)
+        self.witnesses = Witnesses(electorate, self.name, self.timing, now_s)
         self._vacancy = Vacancy(self.voter.silent_until_s)
         self._hello_due_s: float | None = now_s
         self._said_fit = False
         self._known: Ballot | None = None
-        self._heard: dict[str, float] = {}
-        if self.name not in electorate.candidates:
+        self.declared = Declared(self.name, electorate, self.timing, now_s)
+        if self.name not in electorate.eligible:
             self.candidate.stop()
             self._hello_due_s = None
 
@@ -175,30 +151,25 @@ class Node:
         self.candidate.expire(now_s)
         match event:
             case DatagramReceived(sender, message):
-                if sender in self.electorate.voters and sender != self.name:
-                    self._heard[sender] = now_s
+                if sender in self.electorate.servers and sender != self.name:
+                    self.declared.on_heard(self.candidate, sender, now_s)
+                    self.witnesses.on_heard(sender, now_s)
                     self.standing.on_heard(sender, now_s)
                     answer = self._hear(sender, message, now_s)
                     if answer is not None:
                         effects.append(Send(sender, answer))
             case TimerFired():
                 self._on_timer(now_s)
-            case HealthChanged(healthy, reason):
-                self.standing.healthy, self.standing.reason = healthy, reason
-            case YieldAsked(seconds, to):
-                self.standing.yield_until_s, self.standing.yield_to = now_s + seconds, to
-            case MoveAsked() | DrainEnded():
-                pass
-            case Resumed():
-                self.standing.yield_until_s = 0.0
-            case Stopping():
-                self._stop(now_s)
+            case WitnessAnswered():
+                self.witnesses.on_answer(event, self.candidate, now_s)
+            case _:
+                self._on_told(event, now_s)
         self._settle(effects, now_s)
         return effects
 
     def next_timer_s(self) -> float | None:
         """Return when to send ``TimerFired``, on the caller's clock; None for never."""
-        times = [self.candidate.next_timer_s(), self._hello_due_s]
+        times = [self.candidate.next_timer_s(), self._hello_due_s, self.witnesses.next_timer_s()]
         if self._known is not None and self._known.name != self.name:
             # To notice, and tell, that the lease of another has run out.
             times.append(self._vacancy.since_s)
@@ -209,7 +180,7 @@ class Node:
         candidate, given = self.candidate, self.voter.given(now_s)
         until_s = candidate.held_until_s or (given.until_s if given else now_s)
         known = self._known
-        is_candidate = self.name in self.electorate.candidates
+        is_candidate = self.name in self.electorate.eligible
         votes = candidate.confirmed.votes if candidate.confirmed else ()
         return Status(
             holder=known.name if known else None,
@@ -221,9 +192,62 @@ class Node:
             reason=self.standing.reason,
             yielding_s=max(0.0, self.standing.yield_until_s - now_s),
             silent_s=max(0.0, self.voter.silent_until_s - now_s),
-            heard_s={name: now_s - at_s for name, at_s in sorted(self._heard.items())},
+            heard_s={name: now_s - at_s for name, at_s in sorted(self.declared.heard_s.items())},
             votes=tuple(sorted(votes)),
+            dead=tuple(sorted(candidate.electorate.dead)),
         )
+
+    # -- what people do --------------------------------------------------------------------
+
+    def _on_told(self, event: Told, now_s: float) -> None:
+        """Take in what people, systemd or the watch over the service say."""
+        match event:
+            case HealthChanged(healthy, reason):
+                self.standing.healthy, self.standing.reason = healthy, reason
+            case YieldAsked(seconds, to):
+                self.standing.yield_until_s, self.standing.yield_to = now_s + seconds, to
+            case MoveAsked() | DrainEnded():
+                pass
+            case Resumed():
+                self.standing.yield_until_s = 0.0
+            case Stopping():
+                self._stop(now_s)
+            case DeclaredDead(servers):
+                self.declared.declare(self.candidate, servers, now_s)
+
+    def reconfigure(self, settings: Settings, now_s: float) -> list[Effect]:
+        """Go on under the electorate that follows this one, and return what is to be done.
+
+        The votes that were lent stay lent, what is held stays held until it runs out, and what
+        is asked from now on counts by the new one. Safe only in the order of ``membership.py``.
+        """
+        effects: list[Effect] = []
+        electorate = self.electorate = settings.electorate
+        self.timing = Timing(electorate.shortest_s, electorate.longest_s)
+        self.voter.lease_s = electorate.longest_s
+        self.witnesses = Witnesses(electorate, self.name, self.timing, now_s)
+        self.standing.begin_under(electorate.eligible, settings.preferred, self.timing)
+        self.declared.begin_under(electorate, self.timing)
+        self.candidate.expire(now_s)
+        self.candidate.begin_under(electorate, self.timing, now_s)
+        if self.name not in electorate.eligible:
+            self._deliver(effects, now_s)
+            self._leave(now_s)
+        elif self._hello_due_s is None:
+            self._hello_due_s = now_s
+            self.candidate.rest(now_s)
+        self._settle(effects, now_s)
+        return effects
+
+    def why_not_dead(self, servers: Iterable[str], now_s: float) -> str | None:
+        """Return why these servers cannot be declared dead here; None if they can."""
+        return self.declared.refusal(servers, now_s)
+
+    def _leave(self, now_s: float) -> None:
+        """Be a candidate no more."""
+        self.candidate.let_go(now_s, "no balancer any more", self.standing.heir(now_s))
+        self.candidate.stop()
+        self._hello_due_s = None
 
     # -- what comes in ---------------------------------------------------------------------
 
@@ -231,7 +255,7 @@ class Node:
         """Take a message of ``sender`` (maybe this server itself); return the voter's answer."""
         match message:
             case Prepare() | Propose() | Release():
-                if message.ballot.name != sender or sender not in self.electorate.candidates:
+                if message.ballot.name != sender or sender not in self.electorate.askers:
                     return None
                 return self._hear_asker(message, now_s)
             case Promised(ballot):
@@ -239,12 +263,14 @@ class Node:
             case Accepted(ballot, attempt):
                 self.candidate.on_accepted(sender, ballot, attempt, now_s)
             case Refused():
+                if message.holder is not None:
+                    self.declared.on_alive(self.candidate, message.holder, now_s)
                 self.candidate.on_refused(sender, message, now_s)
             case Offer() | Ready() | Handed():
                 pass
             case Hello(fit):
                 self.standing.on_hello(sender, fit=fit, now_s=now_s)
-                if self.name not in self.electorate.candidates:
+                if self.name not in self.electorate.eligible:
                     return Hello(fit=False)
         return None
 
@@ -268,6 +294,7 @@ class Node:
 
     def _on_timer(self, now_s: float) -> None:
         self.candidate.on_timer(now_s)
+        self.candidate.out += self.witnesses.on_timer(now_s)
         if self._hello_due_s is not None and self._hello_due_s <= now_s:
             self._say_hello(now_s)
 
@@ -281,6 +308,7 @@ class Node:
     def _settle(self, effects: list[Effect], now_s: float) -> None:
         """Bring everything into line after an event; the order matters."""
         self._deliver(effects, now_s)
+        self.declared.settle(self.candidate, now_s)
         self._hand_over(now_s)
         self._deliver(effects, now_s)  # the own voter must know before the vacancy is judged
         self._watch_vacancy(now_s)
@@ -297,6 +325,8 @@ class Node:
                 answer = self._hear(self.name, effect.message, now_s)
                 if answer is not None:
                     self._hear(self.name, answer, now_s)
+            elif isinstance(effect, Send) and effect.to in self.electorate.witnesses:
+                effects += self.witnesses.ask(effect.to, effect.message, now_s)
             else:
                 effects.append(effect)
         out.clear()
@@ -339,7 +369,7 @@ class Node:
             self._hello_due_s = min(now_s + self.timing.renew_s, silent_until_s)
         else:
             self._hello_due_s = now_s + self.timing.hello_s
-        for peer in self.electorate.voters:
+        for peer in self.electorate.servers:
             if peer != self.name:
                 self.candidate.out.append(Send(peer, Hello(self._said_fit)))
 

@@ -108,16 +108,33 @@ class DrainEnded:
     """
 
 
-Event: TypeAlias = (
-    DatagramReceived
-    | TimerFired
-    | HealthChanged
-    | YieldAsked
-    | MoveAsked
-    | Resumed
-    | Stopping
-    | DrainEnded
+@dataclass(frozen=True, slots=True)
+class WitnessAnswered:
+    """The witness answered the ping of this number; whoever else answers is not heard."""
+
+    address: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredDead:
+    """A person declares servers dead, so that this one may hold without them (``force.py``).
+
+    ``Node.why_not_dead`` is asked first. Naming nobody takes an earlier declaration back.
+
+    Args:
+        servers: Exactly those that count as dead from now on.
+    """
+
+    servers: frozenset[str]
+
+
+Told: TypeAlias = (
+    HealthChanged | YieldAsked | MoveAsked | Resumed | Stopping | DrainEnded | DeclaredDead
 )
+"""What people, systemd and the watch over the service say."""
+
+Event: TypeAlias = DatagramReceived | TimerFired | WitnessAnswered | Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,4 +252,19 @@ class Changed:
     reason: str
 
 
-Effect: TypeAlias = Send | Hold | LetGo | Changed | Arm | Give | NotGiven | Forward | Stopped
+@dataclass(frozen=True, slots=True)
+class AskWitness:
+    """Ping this address; the answer is ``WitnessAnswered`` with this number.
+
+    Args:
+        address: The witness.
+        number: Tells this ping's answer from another's.
+    """
+
+    address: str
+    number: int
+
+
+Effect: TypeAlias = (
+    Send | Hold | LetGo | Changed | Arm | Give | NotGiven | Forward | Stopped | AskWitness
+)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stillup.heartbeat.core import Status
+from stillup.heartbeat.known import Status
 from stillup.heartbeat.lateness import Lateness
 from stillup.heartbeat.settings import DaemonSettings, Vip
 from stillup.heartbeat.settings_reader import Json

@@ -6,6 +6,7 @@
 | 1     | version of the format: 2                                                |
 | 1     | key id                                                                  |
 | 8     | configuration: the electorate's fingerprint                             |
+| 8     | the fingerprint of the one it follows; 0 for none (``membership.py``)   |
 | 8     | the sender's incarnation                                                |
 | 8     | the word the receiver wants to hear; 0 if the sender was told none      |
 | 8     | sequence, from 1 up within the sender's life                            |
@@ -34,6 +35,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stillup.heartbeat.acquaintance import Acquaintance
+from stillup.heartbeat.membership import NOBODY, is_kin
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.wire import Introduction, Malformed, Reader, decode, encode, name_bytes
 
@@ -94,6 +96,7 @@ class _Envelope:
     """The signed fields round a message."""
 
     configuration: bytes
+    predecessor: bytes
     from_life: int
     word: int
     sequence: int
@@ -114,6 +117,8 @@ class Seal:
         keys: Key id (0..255) to secret, at least 16 bytes each. The first signs, each is
             believed: a key is rotated by adding it last, then moving it first, then
             removing the old one, one rollout each.
+        predecessor: The fingerprint of the electorate that this one follows, whose servers
+            are believed too while the farm changes; ``NOBODY`` for none.
 
     Raises:
         ValueError: If there is no key, or one is too short or has an id out of range, or a
@@ -127,6 +132,7 @@ class Seal:
         incarnation: int,
         configuration: bytes,
         keys: Mapping[int, bytes],
+        predecessor: bytes = NOBODY,
     ) -> None:
         if not keys:
             raise ValueError("there is no heartbeat key")
@@ -137,13 +143,14 @@ class Seal:
                 )
         self._name = name
         self._configuration = configuration
+        self._predecessor = predecessor
         self._incarnation = incarnation
         self._keys = dict(keys)
         self._key_id = next(iter(keys))
         self._sequence = 0
         self._peers = {peer: Acquaintance(incarnation) for peer in peers}
         self._names = {peer: name_bytes(name) + name_bytes(peer) for peer in peers}
-        self._head = MAGIC + bytes((VERSION, self._key_id)) + configuration
+        self._head = MAGIC + bytes((VERSION, self._key_id)) + configuration + predecessor
         self._head += incarnation.to_bytes(8, "big")
 
     def close(self, to: str, message: Message, subject: str = "") -> bytes:
@@ -209,7 +216,8 @@ class Seal:
             return Rejected.NOT_FOR_US
         if envelope.sender not in self._peers:
             return Rejected.STRANGER
-        if envelope.configuration != self._configuration:
+        own, before_own = self._configuration, self._predecessor
+        if not is_kin(own, before_own, envelope.configuration, envelope.predecessor):
             return Rejected.OTHER_CONFIGURATION
         return None
 
@@ -234,6 +242,7 @@ def _read(data: bytes) -> _Envelope:
     reader = Reader(data[4:-SIGNATURE_BYTES])
     return _Envelope(
         configuration=reader.take(8),
+        predecessor=reader.take(8),
         from_life=reader.number(8),
         word=reader.number(8),
         sequence=reader.number(8),

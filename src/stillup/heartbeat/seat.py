@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stillup.heartbeat import report
-from stillup.heartbeat.core import Node, Status
+from stillup.heartbeat.core import Node
 from stillup.heartbeat.core import Settings as NodeSettings
 from stillup.heartbeat.events import (
     Arm,
+    AskWitness,
     Changed,
     Event,
     Forward,
@@ -30,6 +31,7 @@ from stillup.heartbeat.events import (
 )
 from stillup.heartbeat.holding import Holding
 from stillup.heartbeat.journal import Journal
+from stillup.heartbeat.known import Status
 from stillup.heartbeat.link import LinkWatch
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message
@@ -116,7 +118,7 @@ class Seat:
                 case Give(_, _, reason):
                     let_go = True
                     self._let_go(reason)
-                case Arm() | NotGiven() | Forward() | Stopped():
+                case Arm() | NotGiven() | Forward() | Stopped() | AskWitness():
                     pass
                 case Changed():
                     self._on_changed(effect)

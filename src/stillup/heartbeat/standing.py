@@ -70,6 +70,13 @@ class Standing:
         self.peers: dict[str, Peer] = {}
         self._handed_to: str | None = None
 
+    def begin_under(
+        self, candidates: tuple[str, ...], preferred: str | None, timing: Timing
+    ) -> None:
+        """Go on with other candidates, keeping what is known of those that stay."""
+        self.candidates, self.preferred, self.timing = candidates, preferred, timing
+        self.peers = {name: peer for name, peer in self.peers.items() if name in candidates}
+
     def is_fit(self, now_s: float) -> bool:
         """Return whether this candidate is healthy and not yielding."""
         return self.healthy and self.yield_until_s <= now_s

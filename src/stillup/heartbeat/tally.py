@@ -66,7 +66,7 @@ class Tally:
 
     def hopeless_without(self, refusers: Iterable[str]) -> bool:
         """Return whether the other voters together would not be enough."""
-        others = set(self.electorate.voters).difference(refusers)
+        others = set(self.electorate.asked).difference(refusers)
         return not self.electorate.is_enough(others, self.ballot.name)
 
     def free_s(self) -> float | None:

@@ -19,9 +19,12 @@ class Timing:
 
     Args:
         lease_s: How long a voter gives its vote for.
+        longest_s: The longest lease that anybody may hold while two of different length are in
+            use (``membership.py``); 0 when there is but one.
     """
 
     lease_s: float
+    longest_s: float = 0.0
 
     @property
     def hold_s(self) -> float:
@@ -52,6 +55,15 @@ class Timing:
     def fresh_s(self) -> float:
         """How long after it was last heard a candidate counts as there."""
         return self.lease_s * 1.25
+
+    @property
+    def quiet_s(self) -> float:
+        """How long nothing is heard of a server before it may count as dead.
+
+        Half a lease longer than the longest that it may still hold, so that in this time it must
+        have asked for votes, and more than once.
+        """
+        return max(self.lease_s, self.longest_s) * 1.5
 
     @property
     def patience_s(self) -> float:

@@ -88,7 +88,10 @@ class Voter:
                 return Refused(asked.ballot, asked.attempt, Refusal.OUTBID, self.newest)
             return Accepted(asked.ballot, asked.attempt)
         self.newest, self._attempt = asked.ballot, asked.attempt
-        self._given = Given(asked.ballot, now_s + self.lease_s)
+        # Where the lease was made shorter meanwhile, what was lent for longer stays lent.
+        lent = self.given(now_s)
+        until_s = max(now_s + self.lease_s, lent.until_s if lent else 0.0)
+        self._given = Given(asked.ballot, until_s)
         return Accepted(asked.ballot, asked.attempt)
 
     def on_release(self, released: Ballot) -> None:

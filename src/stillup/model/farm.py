@@ -41,6 +41,8 @@ class Vip:
     lease_s: float
     preferred: str | None
     """The balancer that should hold the address when all are well; None for no preference."""
+    witness: IPv4Address | None = None
+    """What a balancer of two pings when the other one is silent; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def _farm(file: FarmFile) -> Farm:
             addresses=tuple(addresses.address(text) for text in file.vip.addresses),
             lease_s=LEASE(file.vip.lease),
             preferred=file.vip.preferred,
+            witness=addresses.address(file.vip.witness) if file.vip.witness else None,
         ),
         site=Site(tuple(file.site.hosts), file.site.source, file.site.document_root),
         balancer=Balancer(

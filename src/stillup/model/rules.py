@@ -26,6 +26,7 @@ def broken_rules(document: Document) -> Iterator[Problem]:
         _roles_filled,
         _nothing_twice,
         _preferred_is_balancer,
+        _witness_of_two,
         _tls_whole,
         _promise_can_be_kept,
     ):
@@ -167,6 +168,29 @@ def _preferred_is_balancer(view: _View) -> Iterator[Problem]:
     yield view.problem(
         ("vip", "preferred"), f"{shown(preferred)} is {what}; {hint}", "not-a-balancer"
     )
+
+
+def _witness_of_two(view: _View) -> Iterator[Problem]:
+    """Yield what is wrong with the witness: whom it is for, and that it is nobody's address."""
+    path: Path = ("vip", "witness")
+    witness = sound(addresses.address, view.at("vip", "witness"))
+    if witness is None:
+        return
+    balancers, servers = view.having(Role.BALANCER), view.servers()
+    if view.roles_sound() and not (len(servers) == 2 and len(balancers) == 2):
+        told = (
+            f"is for a farm of two servers that are both balancers; the {len(servers)} servers of "
+            "this one decide by their votes, so leave it out"
+        )
+        yield view.problem(path, told, "witness-not-needed")
+    lan = view.lan()
+    if lan is not None and witness not in lan.hosts():
+        told = f"{witness} is no host's address in the LAN {lan}; take one that both can ping there"
+        yield view.problem(path, told, "witness-outside-lan")
+    for other, address in (*view.vips(), *view.server_addresses()):
+        if address == witness:
+            told = f"{witness} is {shown_path(other)}; the witness must be somebody else's address"
+            yield view.problem(path, told, "witness-of-the-farm")
 
 
 def _tls_whole(view: _View) -> Iterator[Problem]:

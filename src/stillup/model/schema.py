@@ -93,6 +93,14 @@ class VipSection(Section):
         "the address stays where it is, and no move is made that need not be.",
         examples=["lb1"],
     )
+    witness: Address | None = Field(
+        default=None,
+        description="For a farm of two balancers and nothing else: an address of the LAN that "
+        "both can ping, as the router's. A balancer that no longer hears the other one may hold "
+        "the virtual IP while this address answers it. When both reach it but not each other, "
+        "both hold the virtual IP; a third server rules that out.",
+        examples=["10.0.0.254"],
+    )
 
 
 class SiteSection(Section):

@@ -1,13 +1,14 @@
 """Single points of failure, in words: what stops when which server dies, and what would help.
 
-Also what the farm survives: how many servers may be lost before the virtual IP has no
-quorum left to be held by. A quorum is a majority of all servers, or all balancers.
+How many servers may be lost before the virtual IP has no quorum left to be held by, whichever
+they are, stands in ``survival.py``.
 """
 
 from dataclasses import dataclass
 
 from stillup.model.farm import Farm, Role
 from stillup.model.problems import joined
+from stillup.model.survival import Survival, in_words, survival
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Votes:
     voters: int
     majority: int
     balancers: int
+    survives: Survival
     text: str
     """What may be lost and what then goes on, in words."""
 
@@ -48,12 +50,8 @@ def votes(farm: Farm) -> Votes:
         only = farm.having(Role.BALANCER)[0].name
         text = f"{only} holds the virtual IP alone, so it needs nobody's vote and nobody takes over"
     else:
-        every = "both" if balancers == 2 else f"all {balancers}"
-        text = (
-            f"the virtual IP lives as long as {majority} of the {voters} servers do, one of them a "
-            f"balancer, and as long as {every} balancers do, however few of the others are left"
-        )
-    return Votes(voters, majority, balancers, text)
+        text = in_words(farm)
+    return Votes(voters, majority, balancers, survival(farm), text)
 
 
 def _one_balancer(farm: Farm) -> Weakness | None:
@@ -99,16 +97,22 @@ def _one_database(farm: Farm) -> Weakness | None:
 def _no_majority(farm: Farm) -> Weakness | None:
     """Find the servers whose loss leaves balancers, but no quorum among what is left.
 
-    With three servers or more any one may go: what is left is a majority.
+    With three servers or more any one may go: what is left is a majority. With two and a
+    witness any one may go as well, but then two may hold the address.
     """
-    balancers = farm.having(Role.BALANCER)
-    if len(farm.servers) != 2 or len(balancers) != 2:
+    if len(farm.servers) != 2 or len(farm.having(Role.BALANCER)) != 2:
         return None
-    names = [server.name for server in farm.servers]
-    return Weakness(
-        "two-voters",
-        tuple(names),
+    names = tuple(server.name for server in farm.servers)
+    remedy = "add a third server; any role will do, as every server votes"
+    if farm.vip.witness is not None:
+        text = (
+            f"when {joined(names)} cannot reach each other but both reach the witness "
+            f"{farm.vip.witness}, both hold the virtual IP, and users reach either of them"
+        )
+        return Weakness("witness-of-both", names, text, remedy)
+    text = (
         f"when {joined(names, 'or')} dies the other one cannot tell that from a cut between them, "
-        "so it does not take the virtual IP, and the site is down",
-        "add a third server; any role will do, as every server votes",
+        "so it does not take the virtual IP, and the site is down"
     )
+    remedy = f"{remedy}. Or give vip.witness, an address of the LAN that both can ping"
+    return Weakness("two-voters", names, text, remedy)

@@ -36,7 +36,7 @@ shop: no problems; 2 balancers, 3 web servers and 1 database server on 6 servers
   single points of failure: 1
     when db1 dies every page that needs the database fails until it is back, and what its disk loses is lost [one-database]
       way out: keep backups; this version runs one database server, a later one several
-  votes: the virtual IP lives as long as 4 of the 6 servers do, one of them a balancer, and as long as both balancers do, however few of the others are left
+  votes: the virtual IP survives the loss of any 2 of 6 servers while a balancer lives, and of any 4 while both balancers live
   note: tls.certificate: not given, so stillup signs one itself, which browsers warn of
 """,
         "",
@@ -72,6 +72,12 @@ def test_the_json_has_what_the_documentation_says(
         ("one-database", ["db1"])
     ]
     assert (told["votes"]["voters"], told["votes"]["majority"]) == (6, 4)
+    assert told["votes"]["survives"] == {
+        "anyhow": 1,
+        "with_a_balancer": 2,
+        "with_every_balancer": 4,
+        "with_the_witness": None,
+    }
     assert [note["code"] for note in told["notes"]] == ["self-signed"]
     change(farm, '"500ms"', '"5ms"')
     assert run(["check", "--json"]) == 2

@@ -3,7 +3,7 @@
 import json
 
 from stillup.deploy.standing import heartbeat
-from stillup.heartbeat.core import Status
+from stillup.heartbeat.known import Status
 from stillup.heartbeat.lateness import Lateness
 from stillup.heartbeat.report import History, seat, status
 from stillup.heartbeat.settings import parse

@@ -86,7 +86,7 @@ def test_messages_are_believed_out_of_order(lb1: Seal, lb2: Seal) -> None:
 
 
 def test_a_datagram_is_small(lb1: Seal) -> None:
-    assert len(lb1.close("lb2", MESSAGE, VIP)) == 115
+    assert len(lb1.close("lb2", MESSAGE, VIP)) == 123
 
 
 def test_the_first_contact_is_answered_and_not_acted_on() -> None:

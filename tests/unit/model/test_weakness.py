@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from ipaddress import IPv4Address
-from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -88,19 +87,17 @@ def test_two_voters_are_the_only_farm_where_one_death_leaves_a_balancer_without_
     assert stranded == ("two-voters" in told)
 
 
-@pytest.mark.parametrize(
-    "servers", [("b", "b", "w", "w", "w", "d"), ("bwd", "bw", "w"), ("b",) * 5]
-)
-def test_what_the_votes_promise_is_the_rule(servers: tuple[str, ...]) -> None:
-    farm = farm_of(*servers)
-    told = votes(farm)
-    names = {server.name for server in farm.servers}
-    balancers = {server.name for server in farm.having(Role.BALANCER)}
-    for count in range(len(names) + 1):
-        for alive in map(set, combinations(sorted(names), count)):
-            promised = (len(alive) >= told.majority and alive & balancers) or balancers <= alive
-            assert bool(promised) == has_quorum(farm, alive)
-    assert f"{told.majority} of the {told.voters} servers" in told.text
+def test_a_witness_is_said_not_to_protect_from_a_cut_between_the_two() -> None:
+    farm = farm_of("bwd", "bw")
+    farm = replace(farm, vip=replace(farm.vip, witness=IPv4Address("10.0.0.254")))
+    (told,) = [one for one in single_points_of_failure(farm) if one.code != "one-database"]
+    assert told == Weakness(
+        "witness-of-both",
+        ("s1", "s2"),
+        "when s1 and s2 cannot reach each other but both reach the witness 10.0.0.254, both hold "
+        "the virtual IP, and users reach either of them",
+        "add a third server; any role will do, as every server votes",
+    )
 
 
 def test_a_lone_balancer_is_said_to_need_no_vote() -> None:

@@ -14,8 +14,9 @@ from stillup.heartbeat.simulator.mutants import HARMLESS, MUTANTS
 from stillup.heartbeat.simulator.recorder import Recorder
 from stillup.heartbeat.simulator.scenario import perform
 from stillup.heartbeat.simulator.shrink import paragraphs, shrunk
+from stillup.heartbeat.simulator.spy import Spy
 from stillup.heartbeat.simulator.trial import SIZES, Outcome, Plan, run
-from stillup.heartbeat.simulator.world import Build, Deserted, Spinning, Spy, TwoHolders
+from stillup.heartbeat.simulator.world import Build, Deserted, Spinning, TwoHolders
 
 REPLAYED_SHARE = 0.2
 STORY_LINES = 40

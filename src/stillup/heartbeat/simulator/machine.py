@@ -1,9 +1,11 @@
 """One simulated server: its clock, its daemon, and its kernel, which outlives the daemon."""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from stillup.heartbeat.core import Node
-from stillup.heartbeat.events import DatagramReceived, Effect
+from stillup.heartbeat.events import DatagramReceived, Effect, WitnessAnswered
+from stillup.heartbeat.membership import Configuration
 from stillup.heartbeat.seal import Seal
 
 
@@ -21,6 +23,10 @@ class Clock:
     def true(self, read_s: float) -> float:
         """Return the true instant at which this clock shows ``read_s``."""
         return (read_s - self.offset_s) / self.rate
+
+
+Parcel: TypeAlias = DatagramReceived | WitnessAnswered | bytes
+"""What reaches a socket: a datagram, sealed or not, or the answer to a ping."""
 
 
 @dataclass(slots=True)
@@ -42,6 +48,9 @@ class Machine:
         seal: Signs and checks its datagrams; None in a trial that leaves that out.
         spins: How often its timer has fired in a row without time passing.
         life: Counts the daemon's starts; a timer of a former life is not delivered.
+        told: The configuration on its disk.
+        runs: The configuration that its daemon runs, or ran last.
+        longest_s: The longest lease that it was ever told of (``memory.py``).
     """
 
     name: str
@@ -51,10 +60,13 @@ class Machine:
     frozen: bool = False
     enforced_until_s: float = float("-inf")
     timer_s: float | None = None
-    inbox: list[DatagramReceived | bytes] = field(default_factory=list)
+    inbox: list[Parcel] = field(default_factory=list)
     undone: list[Effect] = field(default_factory=list)
     freeze_after: int | None = None
     healthy: bool = True
     seal: Seal | None = None
     spins: int = 0
     life: int = 0
+    told: Configuration | None = None
+    runs: Configuration | None = None
+    longest_s: float = 0.0

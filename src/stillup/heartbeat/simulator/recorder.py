@@ -23,7 +23,8 @@ from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.simulator.luck import Luck
 from stillup.heartbeat.simulator.machine import Clock
 from stillup.heartbeat.simulator.network import Network, Weather
-from stillup.heartbeat.simulator.world import Build, Spy, World
+from stillup.heartbeat.simulator.spy import Spy
+from stillup.heartbeat.simulator.world import Build, World
 
 
 class Recorder:

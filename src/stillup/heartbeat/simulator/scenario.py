@@ -33,6 +33,7 @@ from dataclasses import dataclass, fields
 from stillup.heartbeat.core import Node
 from stillup.heartbeat.events import (
     Arm,
+    AskWitness,
     Changed,
     Effect,
     Forward,
@@ -50,11 +51,11 @@ from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.simulator.luck import Luck
 from stillup.heartbeat.simulator.machine import Clock
 from stillup.heartbeat.simulator.network import Weather
+from stillup.heartbeat.simulator.spy import Spy
 from stillup.heartbeat.simulator.world import (
     Build,
     Deserted,
     Spinning,
-    Spy,
     TwoHolders,
     World,
 )
@@ -262,7 +263,7 @@ class Stage:
             case NotGiven(to, reason):
                 whom = f" not given to {to}" if to else "no move"
                 self._lines.append(f"{at_s:8.4f} {name}: {whom.strip()}: {reason}")
-            case Changed() | Send() | Arm() | Forward() | Stopped():
+            case Changed() | Send() | AskWitness() | Arm() | Forward() | Stopped():
                 pass
 
     def _gap(self) -> str:

@@ -17,7 +17,8 @@ from stillup.heartbeat.simulator.faults import FAULTS
 from stillup.heartbeat.simulator.luck import Luck
 from stillup.heartbeat.simulator.machine import Clock
 from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
-from stillup.heartbeat.simulator.world import Build, Deserted, Spy, World
+from stillup.heartbeat.simulator.spy import Spy
+from stillup.heartbeat.simulator.world import Build, Deserted, World
 
 LEASES_S = (0.15, 0.5, 0.5, 1.0, 2.0)
 CHAOS_LEASES = 14

@@ -8,12 +8,13 @@ kernel may still do so.
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from stillup.heartbeat.core import Node, Settings
 from stillup.heartbeat.events import (
     Arm,
+    AskWitness,
     Changed,
     DatagramReceived,
     Effect,
@@ -27,13 +28,16 @@ from stillup.heartbeat.events import (
     Send,
     Stopped,
     TimerFired,
+    WitnessAnswered,
 )
+from stillup.heartbeat.membership import Configuration
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.seal import NotOpened, Opened, Seal
 from stillup.heartbeat.simulator.luck import Luck, seeded
-from stillup.heartbeat.simulator.machine import Clock, Machine
+from stillup.heartbeat.simulator.machine import Clock, Machine, Parcel
 from stillup.heartbeat.simulator.network import Network
+from stillup.heartbeat.simulator.spy import Spy
 
 Build: TypeAlias = Callable[[Settings, int, float, Callable[[], float]], Node]
 Step: TypeAlias = tuple[float, int, Callable[[], None]]
@@ -61,26 +65,6 @@ class Spinning(Exception):
     """A node asks to be woken at an instant, is woken, and asks for the same again and again."""
 
 
-@dataclass
-class Spy:
-    """Somebody on the wire who records every datagram and sends old ones again.
-
-    Args:
-        share: How many it sends, as a share of those it hears.
-        heard: What it has recorded, and for whom.
-    """
-
-    share: float
-    heard: list[tuple[str, bytes]] = field(default_factory=list)
-
-    def hear(self, to: str, data: bytes, luck: Luck) -> tuple[str, bytes] | None:
-        """Record a datagram; return one to send again, if any."""
-        self.heard.append((to, data))
-        if luck.random() >= self.share:
-            return None
-        return self.heard[int(luck.random() * len(self.heard))]
-
-
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A time in which nobody answered for the address."""
@@ -103,6 +87,7 @@ class World:
         nature: The seed of what the network and the nodes draw, so that it does not depend on
             how the faults were chosen, and the same faults can be done again; with None they
             draw from ``luck``.
+        newcomers: Servers that take no part yet; ``bring`` tells them to.
     """
 
     def __init__(
@@ -114,12 +99,17 @@ class World:
         preferred: str | None = None,
         spy: Spy | None = None,
         nature: int | None = None,
+        newcomers: tuple[str, ...] = (),
     ) -> None:
         self.electorate = electorate
         self.luck = luck
         self._nature = luck if nature is None else seeded(nature)
         self.network = Network(self._nature)
-        self.machines = {name: Machine(name, clocks[name]) for name in electorate.voters}
+        first = Configuration(electorate)
+        self.machines = {
+            name: Machine(name, clocks[name], told=first) for name in electorate.servers
+        }
+        self.machines |= {name: Machine(name, clocks[name]) for name in newcomers}
         self.now_s = 0.0
         self.gaps: list[Gap] = []
         self.late_s = 0.0
@@ -152,20 +142,42 @@ class World:
     def start(self, name: str) -> None:
         """Start a server's daemon, and the machine if it has no power."""
         machine = self.machines[name]
-        if machine.node is not None:
+        told = machine.told
+        if machine.node is not None or told is None:
             return
         machine.powered = True
         machine.life += 1
-        settings = Settings(name, self.electorate, self._preferred)
+        machine.runs = told
+        machine.longest_s = max(machine.longest_s, told.electorate.longest_s)
+        settings = Settings(name, told.electorate, self._preferred, machine.longest_s)
         self._note(name, "starts")
         now_s = machine.clock.read(self.now_s)
         incarnation = self._nature.getrandbits(64)
         machine.node = self._build(settings, incarnation, now_s, self._nature.random)
         if self._spy is not None:
             peers = frozenset(self.machines) - {name}
-            farm = self.electorate.fingerprint()
-            machine.seal = Seal(name, peers, incarnation, farm, {1: KEY})
+            farm = told.fingerprint
+            machine.seal = Seal(name, peers, incarnation, farm, {1: KEY}, told.predecessor)
         self.tell(name, HealthChanged(machine.healthy, "as it was at the start"))
+
+    def bring(self, name: str, configuration: Configuration) -> bool:
+        """Put a configuration on a server's disk and let its daemon go on with it.
+
+        Returns:
+            Whether it runs it now; False where no daemon runs, or it is frozen.
+        """
+        machine = self.machines[name]
+        machine.told = configuration
+        if machine.node is None or machine.frozen or machine.freeze_after is not None:
+            return False
+        self._note(name, f"goes on under {configuration}")
+        machine.runs = configuration
+        machine.longest_s = max(machine.longest_s, configuration.electorate.longest_s)
+        settings = Settings(name, configuration.electorate, self._preferred)
+        effects = machine.node.reconfigure(settings, machine.clock.read(self.now_s))
+        self._carry_out(machine, effects)
+        self._set_timer(machine, machine.node)
+        return True
 
     def kill(self, name: str) -> None:
         """Kill a server's daemon; its kernel goes on answering until the lease is over."""
@@ -278,10 +290,10 @@ class World:
                 case Hold(until_s):
                     # A shell that comes too late finds that nothing is left.
                     self._enforce(machine, max(machine.clock.true(until_s), self.now_s))
-                case LetGo():
+                case LetGo() | Give():
                     self._enforce(machine, self.now_s)
-                case Give():
-                    self._enforce(machine, self.now_s)
+                case AskWitness(address, number):
+                    self._ping(machine.name, address, number)
                 case Changed() | Arm() | NotGiven() | Forward() | Stopped():
                     pass
             if self.watch is not None:
@@ -313,20 +325,28 @@ class World:
         if replayed is not None:
             self.at(self.now_s, lambda: self._arrive(*replayed))
 
-    def _transmit(self, sender: str, to: str, parcel: DatagramReceived | bytes) -> None:
+    def _transmit(self, sender: str, to: str, parcel: Parcel) -> None:
+        runs = self.machines[sender].runs
         for delay_s in self.network.delays_s(sender, to):
-            self.at(self.now_s + delay_s, lambda: self._arrive(to, parcel))
+            self.at(self.now_s + delay_s, lambda: self._arrive(to, parcel, runs))
 
-    def _arrive(self, name: str, parcel: DatagramReceived | bytes) -> None:
+    def _ping(self, name: str, address: str, number: int) -> None:
+        """Let a ping travel to a witness, which never fails, and its answer back."""
+        answer = WitnessAnswered(address, number)
+        for there_s in self.network.delays_s(name, address):
+            for back_s in self.network.delays_s(address, name):
+                self.at(self.now_s + there_s + back_s, lambda: self._arrive(name, answer))
+
+    def _arrive(self, name: str, parcel: Parcel, sent_by: Configuration | None = None) -> None:
         """Let a datagram reach a socket; the daemon reads it if it runs and is not frozen."""
         machine = self.machines[name]
-        if machine.node is None:
+        if machine.node is None or not _is_heard(machine.runs, sent_by):
             return
         if machine.frozen:
             if len(machine.inbox) < INBOX:
                 machine.inbox.append(parcel)
             return
-        if isinstance(parcel, DatagramReceived):
+        if isinstance(parcel, DatagramReceived | WitnessAnswered):
             self.tell(name, parcel)
             return
         assert machine.seal is not None
@@ -368,3 +388,8 @@ class World:
         """Return what happened last, a line each, oldest first."""
         lines = [f"{at_s:10.6f} {name:6} {thing}" for at_s, name, thing in self.trace]
         return "\n".join([*lines, f"{self.now_s:10.6f} {what}"])
+
+
+def _is_heard(here: Configuration | None, there: Configuration | None) -> bool:
+    """Return whether one configuration's datagrams are believed here; seals check for themselves."""
+    return here is there or here is None or there is None or here.believes(there)
