@@ -125,6 +125,9 @@ def _add_faults(actions: Subparsers) -> None:
         help="cut it off from this one only; may be repeated",
     )
     cut.add_argument("--one-way", action="store_true", help="lose only what SERVER sends")
+    cut.add_argument(
+        "--direct", action="store_true", help="cut it off the second network, not the LAN"
+    )
     heal = actions.add_parser("heal", help="make cut links whole: a machine's, or all")
     heal.add_argument("server", nargs="?", metavar="SERVER")
     failing.add(actions)
@@ -241,6 +244,7 @@ def _cut(arguments: argparse.Namespace) -> int:
         silent=arguments.silent,
         others=arguments.others,
         one_way=arguments.one_way,
+        direct=arguments.direct,
     )
     return EXIT_DONE
 

@@ -8,7 +8,7 @@ so that one direction, or the way between two servers, can be cut by itself.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stillup.lab.names import port
+from stillup.lab.names import on_direct, port
 from stillup.node.message import JsonObject
 
 ANY = "*"
@@ -44,10 +44,17 @@ class Cuts:
         """Return what stays cut when every link of one server (None: of all) is whole again."""
         if name is None:
             return Cuts()
-        return Cuts(self.carrier - {name}, frozenset(p for p in self.dropped if name not in p))
+        whole = {name, on_direct(name)}
+        return Cuts(self.carrier - whole, frozenset(p for p in self.dropped if whole.isdisjoint(p)))
 
     def describe(self, name: str) -> str | None:
         """Return in words how a server is cut off, or None if it is not."""
+        said = [self._describe(name), self._describe(on_direct(name))]
+        if said[1] is not None:
+            said[1] = f"second network: {said[1]}"
+        return "; ".join(words for words in said if words) or None
+
+    def _describe(self, name: str) -> str | None:
         if name in self.carrier:
             return "cable pulled"
         parts = [f"to {receiver}" for sender, receiver in sorted(self.dropped) if sender == name]

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from stillup.errors import LabFailed
 from stillup.lab.commands import run
+from stillup.lab.names import DIRECT_INTERFACE, INTERFACE
 from stillup.lab.state import Home, read_record, write_record
+from stillup.node.message import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,20 @@ class Disk:
     address: IPv4Interface
     mac: str
     image: Path
+    direct: IPv4Interface | None = None
+    """Its address in the second network, on eth1; None without one."""
+
+    @property
+    def links(self) -> JsonObject:
+        """What the machine's record says of its network."""
+        direct = {} if self.direct is None else {"direct": str(self.direct)}
+        return {"address": str(self.address), **direct}
 
 
 def is_as_wanted(home: Home, disk: Disk) -> bool:
     """Say whether a machine's disk is there and has its present address."""
     record = read_record(home.machine(disk.name) / "machine.json")
-    return record is not None and record["address"] == str(disk.address)
+    return record is not None and _links(record) == disk.links
 
 
 def ensure(home: Home, disk: Disk) -> None:
@@ -52,13 +62,15 @@ def ensure(home: Home, disk: Disk) -> None:
             f"{disk.name}'s image {image} is gone; `stillup lab down` and `stillup lab up`"
             " make the machines anew"
         )
-    if record["address"] == str(disk.address):
+    if _links(record) == disk.links:
         return
     try:
         _write_network(folder / "upper", image, disk)
     except OSError as error:
         raise LabFailed(f"cannot change {disk.name}'s disk: {error.strerror}") from error
-    write_record(folder / "machine.json", {**record, "address": str(disk.address)})
+    write_record(
+        folder / "machine.json", {"mac": record["mac"], "image": record["image"], **disk.links}
+    )
 
 
 def host_key(home: Home, server: str) -> str:
@@ -90,7 +102,7 @@ def _make(home: Home, disk: Disk) -> None:
         raise LabFailed(f"cannot make {disk.name}'s disk: {error.strerror}") from error
     write_record(
         folder / "machine.json",
-        {"address": str(disk.address), "mac": disk.mac, "image": str(disk.image)},
+        {"mac": disk.mac, "image": str(disk.image), **disk.links},
     )
 
 
@@ -114,13 +126,15 @@ def _write_identity(home: Home, upper: Path, disk: Disk) -> None:
 def _write_network(upper: Path, image: Path, disk: Disk) -> None:
     # ifupdown, Debian servers' own: it sets the address at boot and watches nothing after,
     # so that it does not fight with whoever manages the virtual IP.
-    _write(
-        upper,
-        image,
-        "etc/network/interfaces",
-        "auto lo\niface lo inet loopback\n\n"
-        f"auto eth0\niface eth0 inet static\n    address {disk.address}\n",
-    )
+    text = "auto lo\niface lo inet loopback\n"
+    for name, address in ((INTERFACE, disk.address), (DIRECT_INTERFACE, disk.direct)):
+        if address is not None:
+            text += f"\nauto {name}\niface {name} inet static\n    address {address}\n"
+    _write(upper, image, "etc/network/interfaces", text)
+
+
+def _links(record: JsonObject) -> JsonObject:
+    return {key: record[key] for key in ("address", "direct") if key in record}
 
 
 def _write(upper: Path, image: Path, name: str, text: str, mode: int = 0o644) -> None:

@@ -14,7 +14,7 @@ from threading import Event
 from stillup.errors import InputRefused, LabFailed
 from stillup.lab import cgroup, disk, forwarding, inotify, machine, network, preflight
 from stillup.lab.image import image
-from stillup.lab.names import client_address, mac
+from stillup.lab.names import client_address, mac, on_direct
 from stillup.lab.state import (
     LABS,
     Home,
@@ -88,19 +88,33 @@ class Lab:
             machine.wait_ready(self.home, name, server.address, _BOOT_S, Event())
 
     def cut(
-        self, name: str, *, silent: bool = False, others: Iterable[str] = (), one_way: bool = False
+        self,
+        name: str,
+        *,
+        silent: bool = False,
+        others: Iterable[str] = (),
+        one_way: bool = False,
+        direct: bool = False,
     ) -> None:
-        """Cut a server off the LAN.
+        """Cut a server off the LAN, or off the second network.
 
         Args:
             name: The server, or ``client``.
             silent: Keep the link up and drop the frames; otherwise the cable is pulled.
             others: Cut it from these only (always silent).
             one_way: Drop only what ``name`` sends (always silent).
+            direct: Cut its link to the second network, and not the one to the LAN.
+
+        Raises:
+            InputRefused: If a server is none of the farm's, or is not on the second network.
         """
         partners = tuple(others)
         for known in (name, *partners):
             self._known(known)
+            if direct:
+                self._require_direct(known)
+        if direct:
+            name, partners = on_direct(name), tuple(map(on_direct, partners))
         with locked(self.home, "cut", self._report):
             self._require()
             before = network.cuts(self.home)
@@ -192,6 +206,7 @@ class Lab:
             IPv4Interface((server.address, self.farm.lan.prefixlen)),
             mac(self.home.id, server.name),
             tree,
+            self._direct(server),
         )
         on = machine.is_on(self.home, server.name)
         # A machine whose switch died has no link any more, and gets one only by booting.
@@ -204,6 +219,11 @@ class Lab:
         if not machine.wait_ready(self.home, server.name, server.address, _BOOT_S, stop):
             return
         self._report(f"{server.name} is up at {server.address}")
+
+    def _direct(self, server: Server) -> IPv4Interface | None:
+        if self.farm.direct is None or server.direct is None:
+            return None
+        return IPv4Interface((server.direct, self.farm.direct.prefixlen))
 
     def _is_plugged(self, name: str) -> bool:
         # Just started, it may have no port yet: only one that has booted is told to be lost.
@@ -238,6 +258,11 @@ class Lab:
     def _known(self, name: str) -> None:
         if name != "client":
             self.server(name)
+
+    def _require_direct(self, name: str) -> None:
+        server = self.farm.server(name)
+        if server is None or server.direct is None:
+            raise InputRefused(f"{name} is not on a second network; see network.direct")
 
     def _require(self) -> None:
         if read_record(self.home.record) is None or not self.is_up():

@@ -13,8 +13,11 @@ from stillup.errors import LabFailed
 from stillup.model.farm import Farm
 
 BRIDGE = "lan"
+DIRECT_BRIDGE = "direct"
 CLIENT_PORT = "to-client"
 INTERFACE = "eth0"
+DIRECT_INTERFACE = "eth1"
+_ON_DIRECT = "direct."
 _LONGEST_IN_PORT = 12
 
 
@@ -34,9 +37,21 @@ def port(server: str) -> str:
     ``client`` as a server's name would collide with the client's own port, so it is hashed
     like names that are too long.
     """
+    if is_on_direct(server):
+        return f"on-{port(server.removeprefix(_ON_DIRECT))[3:]}"
     if len(server) <= _LONGEST_IN_PORT and server != "client":
         return f"to-{server}"
     return f"to-{hashlib.sha256(server.encode()).hexdigest()[:_LONGEST_IN_PORT]}"
+
+
+def on_direct(server: str) -> str:
+    """Return what a server's link to the second network is called; no server has a dot."""
+    return f"{_ON_DIRECT}{server}"
+
+
+def is_on_direct(link: str) -> bool:
+    """Say whether a link is one to the second network."""
+    return link.startswith(_ON_DIRECT)
 
 
 def mac(lab: str, server: str) -> str:

@@ -19,13 +19,24 @@ from stillup.errors import LabFailed
 from stillup.lab import cgroup
 from stillup.lab.commands import run
 from stillup.lab.cuts import Cuts, cuts_from, port_of
-from stillup.lab.names import BRIDGE, CLIENT_PORT, INTERFACE
+from stillup.lab.names import (
+    BRIDGE,
+    CLIENT_PORT,
+    DIRECT_BRIDGE,
+    DIRECT_INTERFACE,
+    INTERFACE,
+    on_direct,
+)
 from stillup.lab.namespace import is_own_network, network_of
 from stillup.lab.state import Home, read_record, write_record
 
 # The keeper joins the lab's group when it already has its namespace: whatever is found in the
 # group is complete. It tells its starter that it is, and then only waits to be ended.
 _KEEPER = 'mkdir -p "$1" && echo $$ >"$1/cgroup.procs" && echo ready && exec sleep infinity >&-'
+
+
+# No spanning tree and no forwarding delay: a port that comes up forwards at once.
+_PLAIN = "stp_state 0 forward_delay 0 mcast_snooping 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +53,11 @@ def ensure(home: Home, lan: Lan) -> None:
     client = _ensure_keeper(home, "client")
     links = ports(home)
     if BRIDGE not in links:
-        # No spanning tree and no forwarding delay: a port that comes up forwards at once.
-        _ip(switch, [f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"])
+        _ip(switch, [f"link add {BRIDGE} type bridge {_PLAIN}"])
+    if DIRECT_BRIDGE not in links:
+        _ip(switch, [f"link add {DIRECT_BRIDGE} type bridge {_PLAIN}"])
     _quiet(switch)
-    _ip(switch, [f"link set {BRIDGE} up"])
+    _ip(switch, [f"link set {BRIDGE} up", f"link set {DIRECT_BRIDGE} up"])
     if CLIENT_PORT not in links:
         _ip(client, [f"link add {INTERFACE} type veth peer name {CLIENT_PORT} netns {switch}"])
     _ip(switch, [f"link set {CLIENT_PORT} master {BRIDGE}"])
@@ -57,8 +69,14 @@ def ensure(home: Home, lan: Lan) -> None:
         _apply_cuts(home, cuts(home))
 
 
-def plug(home: Home, server: str, mac: str) -> None:
+def plug(home: Home, server: str, mac: str, *, direct: bool) -> None:
     """Give the calling process's own network namespace an ``eth0`` on the LAN.
+
+    Args:
+        home: The lab's.
+        server: Whose network it is.
+        mac: The hardware address of ``eth0``.
+        direct: Give it an ``eth1`` on the second network too.
 
     Raises:
         LabFailed: If the LAN is not there.
@@ -66,30 +84,37 @@ def plug(home: Home, server: str, mac: str) -> None:
     switch = _keeper(home, "switch")
     if switch is None:
         raise LabFailed("the lab's switch is gone; `stillup lab up` brings it back")
-    name = port_of(server)
     with _cuts_locked(home):
-        # The kernel takes a dead namespace apart in its own time; its port may still be there,
-        # and may go while it is being deleted.
-        try:
-            if name in ports(home):
-                _ip(switch, [f"link delete {name}"])
-        except LabFailed:
-            if name in ports(home):
-                raise
-        run(
-            ["ip", "-batch", "-"],
-            "link set lo up\n"
-            f"link add {INTERFACE} address {mac} type veth peer name {name} netns {switch}\n",
-        )
-        _ip(switch, [f"link set {name} master {BRIDGE}"])
+        run(["ip", "-batch", "-"], "link set lo up\n")
+        _plug(home, switch, port_of(server), BRIDGE, f"{INTERFACE} address {mac}")
+        if direct:
+            _plug(home, switch, port_of(on_direct(server)), DIRECT_BRIDGE, DIRECT_INTERFACE)
         _apply_cuts(home, cuts(home))
+
+
+def _plug(home: Home, switch: int, port: str, bridge: str, interface: str) -> None:
+    """Run a cable from ``interface`` here to a port of the switch."""
+    # The kernel takes a dead namespace apart in its own time; its port may still be there,
+    # and may go while it is being deleted.
+    try:
+        if port in ports(home):
+            _ip(switch, [f"link delete {port}"])
+    except LabFailed:
+        if port in ports(home):
+            raise
+    run(
+        ["ip", "-batch", "-"],
+        f"link add {interface} type veth peer name {port} netns {switch}\n",
+    )
+    _ip(switch, [f"link set {port} master {bridge}"])
 
 
 def unplug(home: Home, server: str) -> None:
     """Take a server's cable away, whether or not it has one."""
     switch = _keeper(home, "switch")
-    if switch is not None and port_of(server) in ports(home):
-        _ip(switch, [f"link set {port_of(server)} down"])
+    if switch is not None:
+        cables = {port_of(server), port_of(on_direct(server))} & ports(home)
+        _ip(switch, [f"link set {cable} down" for cable in sorted(cables)])
 
 
 def ports(home: Home) -> frozenset[str]:
@@ -150,7 +175,7 @@ def _apply_cuts(home: Home, wanted: Cuts) -> None:
     inside = network_of(switch)
     run(["nft", "-f", "-"], wanted.ruleset(), inside=inside)
     down = {port_of(name) for name in wanted.carrier}
-    cables = sorted(ports(home) - {"lo", BRIDGE})
+    cables = sorted(ports(home) - {"lo", BRIDGE, DIRECT_BRIDGE})
     _ip(switch, [f"link set {name} {'down' if name in down else 'up'}" for name in cables])
 
 

@@ -70,7 +70,7 @@ def _become_machine(home: Home, server: str, group: Path) -> NoReturn:
         cgroup.join(group)
         unshare(NEW_MOUNTS | NEW_NETWORK)
         # First the network: without the host's /run, where the lab runs is not to be found.
-        network.plug(home, server, str(record["mac"]))
+        network.plug(home, server, str(record["mac"]), direct="direct" in record)
         _mount_disk(home.machine(server), str(record["image"]))
         nspawn = _nspawn(home, server)
         os.execvpe(nspawn[0], nspawn, _ENVIRONMENT)  # noqa: S606  # an argument list

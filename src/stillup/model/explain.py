@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _NOT_YET = {
-    ("network", "direct"): "this version uses no second network between the balancers yet",
     ("site", "shared"): "this version has no shared storage yet",
     ("storage",): "this version has no storage servers yet",
 }

@@ -31,6 +31,8 @@ class Server:
     name: str
     address: IPv4Address
     roles: frozenset[Role]
+    direct: IPv4Address | None = None
+    """A balancer's address in the farm's second network; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Farm:
     ssh: Ssh
     promises: Promises
     servers: tuple[Server, ...]
+    direct: IPv4Network | None = None
+    """The balancers' second network; every balancer has an address in it."""
 
     def having(self, role: Role) -> tuple[Server, ...]:
         """Return the servers that have ``role``, in the farm file's order."""

@@ -110,7 +110,9 @@ def _farm(file: FarmFile) -> Farm:
                 name,
                 addresses.address(server.address),
                 frozenset(values.role(role) for role in server.roles),
+                addresses.address(server.direct) if server.direct else None,
             )
             for name, server in file.servers.items()
         ),
+        direct=addresses.network(file.network.direct) if file.network.direct else None,
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from stillup.model import addresses, schema, values
+from stillup.model import addresses, direct, schema, values
 from stillup.model.document import Document
 from stillup.model.farm import Role
 from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_path
@@ -29,6 +29,7 @@ def broken_rules(document: Document) -> Iterator[Problem]:
         _witness_of_two,
         _tls_whole,
         _promise_can_be_kept,
+        _second_network,
     ):
         yield from rule(view)
 
@@ -215,3 +216,14 @@ def _promise_can_be_kept(view: _View) -> Iterator[Problem]:
             "address may take to move; promise more, or shorten vip.lease"
         )
         yield view.problem(("promises", "outage"), told, "promise-below-lease")
+
+
+def _second_network(view: _View) -> Iterator[Problem]:
+    given = {
+        name: text
+        for name in view.servers()
+        if (text := view.at("servers", name, "direct")) is not None
+    }
+    networks = view.at("network", "direct"), view.at("network", "lan")
+    for rule in direct.broken(*networks, given, view.having(Role.BALANCER)):
+        yield view.problem(rule.path, rule.text, rule.code)

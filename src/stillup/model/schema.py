@@ -72,6 +72,12 @@ class NetworkSection(Section):
         description="The servers' IPv4 network. It carries the users, the votes and the site.",
         examples=["10.0.0.0/24"],
     )
+    direct: Annotated[str, _checked(addresses.network)] | None = Field(
+        default=None,
+        description="A second IPv4 network between the balancers, where there is one. It carries "
+        "HAProxy's tables and the word that the address is free; nothing depends on it.",
+        examples=["10.100.100.0/24"],
+    )
 
 
 class VipSection(Section):
@@ -261,6 +267,11 @@ class ServerSection(Section):
         description="What it does: one or more of `balancer`, `web`, `database`.",
         examples=[["balancer"]],
         min_length=1,
+    )
+    direct: Address | None = Field(
+        default=None,
+        description="A balancer's address in `network.direct`; only with that, and then required.",
+        examples=["10.100.100.2"],
     )
 
 

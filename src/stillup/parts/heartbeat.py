@@ -63,7 +63,18 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
         "interface": facts.interface,
         "watch": watch if candidate else None,
     }
+    if candidate and server.direct is not None:
+        values["direct"] = _direct(farm, server)
     return json.dumps(values, indent=2) + "\n"
+
+
+def _direct(farm: Farm, server: Server) -> dict[str, object]:
+    """Return this balancer's place in the second network, and the other balancers'."""
+    others = (other for other in farm.having(Role.BALANCER) if other != server)
+    return {
+        "address": str(server.direct),
+        "peers": {other.name: str(other.direct) for other in others},
+    }
 
 
 def unit(*, candidate: bool) -> str:
