@@ -90,8 +90,9 @@ def wrong_types(value: object) -> list[str]:
             return NOT_LISTS + NOT_ELEMENTS
 
 
-OF_ANOTHER_FARM = {("vip", "witness")}
-"""What the example cannot have in force: a witness is for two balancers and nothing else."""
+OF_ANOTHER_FARM = {("vip", "witness"), ("network", "direct")}
+"""What the example cannot have in force: a witness is for two balancers and nothing else, and the
+second network wants an address of each balancer."""
 
 
 def test_the_example_has_every_key_of_the_schema() -> None:
