@@ -22,10 +22,11 @@ lock:             ## pin the libraries anew, with hashes (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml build-requirements.tmp -o requirements-dev.lock
 	rm -f build-requirements.tmp
 
-bench:            ## side by side with the others; minutes
+bench:            ## side by side with the others; three quarters of an hour
 	bench/balancer
 	$(BIN)/python -m bench.apply
 	$(BIN)/python -m bench.heartbeat
+	$(BIN)/python -m bench.failover
 	$(BIN)/python -m bench.check
 
 clean:

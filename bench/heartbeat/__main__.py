@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from bench import debian
 from bench.figures import Bound, conclude, table
 from bench.heartbeat import keepalived
 from bench.heartbeat.cost import Cost, cost
@@ -51,7 +52,7 @@ server.serve_forever()
 def main() -> int:
     arguments = _arguments()
     lasts_s = 10.0 if arguments.quick else arguments.seconds
-    root = keepalived.unpacked(_cache())
+    root = debian.unpacked(debian.cache("bench-heartbeat"), "keepalived", ["keepalived"])
     mark = f"sb{os.getpid()}"
     with (
         tempfile.TemporaryDirectory(prefix="stillup-bench-") as folder,
@@ -76,11 +77,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="10 seconds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return parser.parse_args()
-
-
-def _cache() -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return home / "stillup" / "bench-heartbeat"
 
 
 def _python() -> str:

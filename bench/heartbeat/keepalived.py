@@ -1,8 +1,10 @@
-"""keepalived as Debian has it, unpacked into a cache folder: no service lands on this host."""
+"""keepalived as Debian has it."""
 
 import os
 import subprocess
 from pathlib import Path
+
+from bench.debian import libraries
 
 CONFIGURATION = """\
 global_defs {{
@@ -18,26 +20,6 @@ vrrp_instance bench {{
     virtual_ipaddress {{ {address}/24 dev eth0 }}
 }}
 """
-
-
-def unpacked(cache: Path) -> Path:
-    """Return a folder with keepalived and the libraries that this host lacks.
-
-    apt works out what is missing and downloads it; nothing is installed.
-    """
-    root = cache / "keepalived"
-    if not (root / "complete").exists():
-        archives = cache / "archives"
-        (archives / "partial").mkdir(parents=True, exist_ok=True)
-        words = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "--download-only"]
-        words += ["-o", f"Dir::Cache::archives={archives}", "-o", "APT::Sandbox::User=root"]
-        subprocess.run(["apt-get", "update", "-qq"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run([*words, "keepalived"], check=True, stdout=subprocess.DEVNULL)
-        root.mkdir(exist_ok=True)
-        for package in archives.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", str(package), str(root)], check=True)
-        (root / "complete").touch()
-    return root
 
 
 def start(
@@ -68,7 +50,6 @@ def start(
     argv = [str(root / "usr" / "sbin" / "keepalived"), "--dont-fork", "--log-console", "--vrrp"]
     argv += ["-f", str(configuration), "-p", str(folder / f"{name}.pid")]
     argv += ["-r", str(folder / f"{name}.vrrp.pid")]
-    libraries = sorted({str(library.parent) for library in root.rglob("*.so.*")})
-    environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
+    environment = {**os.environ, "LD_LIBRARY_PATH": libraries(root)}
     with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen([*enter, *argv], stdout=log, stderr=log, env=environment)
