@@ -85,6 +85,27 @@ def test_a_reload_costs_no_request(farm: RunningLab, servers: tuple[str, ...], l
     assert seen.asked > 100
 
 
+def test_a_new_database_password_costs_no_request(farm: RunningLab) -> None:
+    """The line is taken out of the secrets file, as its comment says; the next apply makes one."""
+    path = farm.farm_path.with_name("farm.secrets.toml")
+    old = next(one for one in path.read_text().splitlines() if "database_password" in one)
+    path.write_text(path.read_text().replace(f"{old}\n", ""))
+    try:
+        with asking(farm.lab, "/", timeout_s=10.0) as client:
+            farm.stillup("--lab", "apply")
+            answers = client.stop()
+    finally:
+        farm.stillup("--lab", "apply")
+    seen = cost(answers)
+    figure(f"a new database password: {seen.failed} of {seen.asked} requests failed")
+    assert seen.failures == ()
+    assert old not in path.read_text()
+    page = "php -r \"new PDO('mysql:host=10.0.0.7;dbname=site','site','%s');\" 2>&1; true"
+    assert "denied" in farm.shell("web1", page % old.split('"')[1])
+    hashes = "mariadb -Ne \"SELECT Priv FROM mysql.global_priv WHERE User='site'\""
+    assert farm.shell("db1", hashes).count('"authentication_string":"*') == 3
+
+
 # Holds as many requests open as there are places, then asks once more and tells the answer.
 OVERLOAD = """
 import socket, sys

@@ -125,7 +125,7 @@ async def apply(
         with await _look(farm, secrets, source, sessions) as looked:
             report(Planned(looked.plan))
             _refuse(looked.plan, wishes)
-            work = Work(sessions, looked.survey.bundles, looked.package, wishes, report)
+            work = Work(sessions, looked.survey, looked.package, wishes, report)
             await _run(looked.plan, work, stop or Stop(), report)
     return Outcome(looked.plan, time.monotonic() - began)
 

@@ -10,6 +10,8 @@ The rules:
   web server is drained at every balancer before, if another can serve meanwhile; a balancer
   hands the virtual IP over before, if the change would disturb it; the next one's turn comes
   when the last is up again.
+* A new password (or name) of the site's account is taken beside the old one first, and the old
+  one goes when every web server has the new.
 * What an interrupted apply had drained is undrained, what the user drained stays so.
 
 The plan is made anew from what is seen each time, so an apply that was interrupted anywhere
@@ -17,7 +19,7 @@ is carried on by planning again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stillup.deploy.impact import disturbs_address, disturbs_vote
 from stillup.deploy.refusals import Refusal, refusals, warnings
@@ -57,6 +59,10 @@ def plan(situation: Situation) -> Plan:
         steps += _phase(situation, role)
         if role is Role.WEB:
             steps += _first_releases(situation)
+    for name in situation.accounts_to_renew:
+        steps = _keeping_old(steps, name)
+        if not situation.unreached:
+            steps.append(Change((name,)))
     if steps:
         steps += _at_the_end(situation)
     return Plan(
@@ -128,6 +134,15 @@ def _turn(situation: Situation, name: str, *, before: list[str]) -> list[Step]:
     if standing.backends and (up := situation.up_at(name)):
         steps.append(AwaitUp(up, (name,)))
     return steps
+
+
+def _keeping_old(steps: list[Step], database: str) -> list[Step]:
+    return [
+        replace(step, keeps_old=True)
+        if isinstance(step, Change) and step.servers == (database,)
+        else step
+        for step in steps
+    ]
 
 
 def _first_releases(situation: Situation) -> list[Step]:

@@ -32,12 +32,18 @@ class Undrain:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Apply their bundles to ``servers``, all at once; each waits for its own health."""
+    """Apply their bundles to ``servers``, all at once; each waits for its own health.
+
+    ``keeps_old``: the site's account in the database has its old password beside the new one,
+    for the web servers whose turn comes later.
+    """
 
     servers: tuple[str, ...]
+    keeps_old: bool = False
 
     def __str__(self) -> str:
-        return f"change {_list(self.servers)}"
+        kept = ", the site's old account stays valid meanwhile" if self.keeps_old else ""
+        return f"change {_list(self.servers)}{kept}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stillup.deploy.session import Sessions
 from stillup.deploy.standing import Standing, compared, standing
-from stillup.model.farm import Farm, Secrets
+from stillup.model.farm import Farm, Role, Secrets
 from stillup.node.bundle import Facts
 from stillup.node.codec import encode
 from stillup.node.message import JsonObject
@@ -22,6 +22,8 @@ class Survey:
 
     standings: Mapping[str, Standing]
     bundles: Mapping[str, JsonObject]
+    keeping: Mapping[str, JsonObject]
+    """Those of the database servers as they are meanwhile: the site's old account still valid."""
 
 
 async def survey(farm: Farm, secrets: Secrets, sessions: Sessions) -> Survey:
@@ -32,17 +34,22 @@ async def survey(farm: Farm, secrets: Secrets, sessions: Sessions) -> Survey:
         ServerUnreachable: If one was lost meanwhile.
     """
     bundles: dict[str, JsonObject] = {}
+    keeping: dict[str, JsonObject] = {}
 
     async def look(session: Connection) -> Standing:
         server = session.server
         facts = _facts(await session.request("facts", {"address": str(server.address)}))
-        bundle = encode(wanted(farm, server, secrets, facts, heartbeat_code()))
+        code = heartbeat_code()
+        bundle = encode(wanted(farm, server, secrets, facts, code))
         bundles[server.name] = bundle
+        if Role.DATABASE in server.roles:
+            meanwhile = wanted(farm, server, secrets, facts, code, keeps_old=True)
+            keeping[server.name] = encode(meanwhile)
         answer = await session.request("compare", {"bundle": bundle}, within_s=LOOK_WITHIN_S)
         state = await session.request("state", within_s=LOOK_WITHIN_S)
         return standing(server.name, compared(answer), state)
 
-    return Survey(await sessions.ask(look), bundles)
+    return Survey(await sessions.ask(look), bundles, keeping)
 
 
 def _facts(answer: JsonObject) -> Facts:

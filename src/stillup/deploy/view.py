@@ -6,6 +6,7 @@ from functools import cached_property
 
 from stillup.deploy.standing import BY_USER, Backend, Standing
 from stillup.model.farm import Farm, Role, Server
+from stillup.parts.database import ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,22 @@ class Situation:
     def someone_is_up(self) -> bool:
         """Whether any web server serves now: if none does, nothing can be lost."""
         return any(self.is_up(web) for web in self.webs)
+
+    @cached_property
+    def accounts_to_renew(self) -> tuple[str, ...]:
+        """The database servers whose account for the site changes before some web server does."""
+        is_used = any(
+            not (standing := self.standings.get(server.name))
+            or (standing.to_change and not standing.first)
+            for server in self.farm.having(Role.WEB)
+        )
+        return tuple(
+            name
+            for name in self._having(Role.DATABASE)
+            if is_used
+            and not self.standings[name].first
+            and any(change.name == ACCOUNT for change in self.standings[name].changes)
+        )
 
     def turn_of(self, role: Role) -> tuple[str, ...]:
         """Return the reached servers whose turn comes with ``role``."""

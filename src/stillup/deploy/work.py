@@ -19,6 +19,7 @@ from stillup.deploy.steps import (
     Undrain,
     Yield,
 )
+from stillup.deploy.survey import Survey
 from stillup.deploy.upload import switch, upload
 from stillup.errors import ChangeRefused, ServerFailed
 from stillup.node.message import JsonObject
@@ -52,13 +53,13 @@ class Work:
     def __init__(
         self,
         sessions: Sessions,
-        bundles: Mapping[str, JsonObject],
+        survey: Survey,
         package: Package | None,
         forced: Forced,
         report: Report,
     ) -> None:
         self._sessions = sessions
-        self._bundles = bundles
+        self._survey = survey
         self._package = package
         self._forced = forced
         self._report = report
@@ -128,11 +129,13 @@ class Work:
         await _drain(self._sessions.open[balancer], web, drain=drain)
 
     async def _change(self, step: Change) -> None:
+        bundles = self._survey.keeping if step.keeps_old else self._survey.bundles
+
         async def change(session: Connection) -> None:
             name = session.server.name
             answer = await session.request(
                 "apply",
-                {"bundle": self._bundles[name], "overwrite": self._forced.overwrite},
+                {"bundle": bundles[name], "overwrite": self._forced.overwrite},
                 on_event=lambda event: self._report(Told(name, _words(event))),
                 within_s=CHANGE_WITHIN_S,
             )

@@ -19,6 +19,8 @@ def wanted(
     secrets: Secrets,
     facts: Facts,
     code: Mapping[str, str],
+    *,
+    keeps_old: bool = False,
 ) -> Bundle:
     """Return what ``server`` should have.
 
@@ -30,10 +32,11 @@ def wanted(
         facts: What the server told of itself.
         code: The heartbeat's own code, path below ``src`` (``stillup/heartbeat/core.py``) to
             text.
+        keeps_old: On the database server, the site's old account stays valid beside the new one.
     """
     fragments = [base.wanted(farm, server), firewall.wanted(farm, server)]
     if Role.DATABASE in server.roles:
-        fragments.append(database.wanted(farm, server, secrets))
+        fragments.append(database.wanted(farm, server, secrets, keeps_old=keeps_old))
     if Role.WEB in server.roles:
         fragments.append(web.wanted(farm, server, secrets, facts))
     if Role.BALANCER in server.roles:

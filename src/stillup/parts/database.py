@@ -16,14 +16,22 @@ CLIENT = ("/bin/sh", "-c", "exec /usr/bin/mariadb --batch --connect-timeout=5 >/
 Reads SQL from standard input. Its standard output is dropped: it would repeat a statement that
 failed, and with it the hash of the password; the reason is on its standard error.
 """
+ACCOUNT = "the site's database and its account"
+"""The command's name; the plan looks for it."""
+MARK = "stillup_accounts"
+"""A role without rights: it marks the accounts that stillup made."""
 SPARE_CONNECTIONS = 30
 """For people, back-ups and checks beside the site's own connections."""
 HEALTH_WORKERS = 2
 
 
-def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
-    """Return what the database server ``server`` needs."""
-    values = account_values(farm, secrets)
+def wanted(farm: Farm, server: Server, secrets: Secrets, *, keeps_old: bool = False) -> Bundle:
+    """Return what the database server ``server`` needs.
+
+    ``keeps_old``: for the time until every web server has its part of the change, the site's
+    account has the old password beside the new one, and accounts that are to go are left.
+    """
+    values = account_values(farm, secrets, keeps_old=keeps_old)
     most = {"farm": farm, "server": server, "connections": connections(farm)}
     return Bundle(
         farm.name,
@@ -37,7 +45,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
         ),
         commands=(
             Command(
-                "the site's database and its account",
+                ACCOUNT,
                 CLIENT,
                 unless=CLIENT,
                 stdin=render("database/account.sql.j2", values),
@@ -87,12 +95,14 @@ def connections(farm: Farm) -> int:
     return max(100, workers * len(farm.having(Role.WEB)) + SPARE_CONNECTIONS)
 
 
-def account_values(farm: Farm, secrets: Secrets) -> dict[str, object]:
+def account_values(farm: Farm, secrets: Secrets, *, keeps_old: bool = False) -> dict[str, object]:
     """Return what the SQL templates ask for; the password only as MariaDB's hash of it."""
     return {
         "database": farm.database.name,
         "user": farm.database.user,
         "hash": native_hash(secrets.database_password),
+        "mark": MARK,
+        "keeps_old": keeps_old,
         "hosts": [str(web.address) for web in farm.having(Role.WEB)],
     }
 

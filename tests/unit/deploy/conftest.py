@@ -17,15 +17,27 @@ def rendered_once() -> Iterator[None]:
     code: Mapping[str, str] = {}
 
     @cache
-    def remembered(farm: Farm, server: Server, secrets: Secrets, facts: Facts) -> Bundle:
-        return wanted(farm, server, secrets, facts, code)
+    def remembered(
+        farm: Farm,
+        server: Server,
+        secrets: Secrets,
+        facts: Facts,
+        keeps_old: bool,  # noqa: FBT001 - the cache's key
+    ) -> Bundle:
+        return wanted(farm, server, secrets, facts, code, keeps_old=keeps_old)
 
     def wanted_once(
-        farm: Farm, server: Server, secrets: Secrets, facts: Facts, given: Mapping[str, str]
+        farm: Farm,
+        server: Server,
+        secrets: Secrets,
+        facts: Facts,
+        given: Mapping[str, str],
+        *,
+        keeps_old: bool = False,
     ) -> Bundle:
         nonlocal code
         code = given
-        return remembered(farm, server, secrets, facts)
+        return remembered(farm, server, secrets, facts, keeps_old)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(survey, "wanted", wanted_once)

@@ -4,12 +4,14 @@ It keeps a list of ``violations``: moments at which a real farm's users would ha
 asked for. A test demands that there are none, whatever was interrupted.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from stillup.errors import ChangeRefused, ServerFailed
 from stillup.model.farm import Farm, Role, Server
 from stillup.node.message import Json, JsonObject
+from stillup.parts.database import ACCOUNT, native_hash
 from stillup.servers.memory import MemoryAccess
 
 Handler = Callable[[Mapping[str, Json]], JsonObject]
@@ -33,6 +35,8 @@ class ScriptedServer:
     applies: int = 0
     instead: dict[str, Handler] = field(default_factory=dict)
     """Operations that a test lets this server do in another way."""
+    accounts: frozenset[str] = frozenset()
+    """A database server's accounts that the site's pages get in with."""
     broken: bool = False
     """A web server whose checks do not pass whatever is applied."""
     ill: str = ""
@@ -70,6 +74,7 @@ class ScriptedServer:
             and self.applied is not None
             and self.release is not None
             and self.farm.database_is_there()
+            and self.farm.lets_in(accounts_of(self.applied)[0])
         )
 
     def may_hold(self) -> bool:
@@ -114,6 +119,8 @@ class ScriptedServer:
         bundle = arguments["bundle"]
         assert isinstance(bundle, dict)
         self.applied = bundle
+        self._set_account(bundle)
+        self.farm.watch_accounts()
         self.applies += 1
         self.farm.elect()
         return {"changed": changes, "seconds": 0.1}
@@ -182,12 +189,23 @@ class ScriptedServer:
             {"kind": "file", "name": path, "action": "change", "by_hand": False} for path in paths
         ]
         assert isinstance(bundle, dict)
+        if Role.DATABASE in self.server.roles and not self._account_is_settled(bundle):
+            changes.append({"kind": "command", "name": ACCOUNT, "action": "run"})
         for unit in _objects(bundle["units"]):
             for action in ("restart", "reload"):
                 if any(_concerns(str(word), paths) for word in _list(unit[f"{action}_on"])):
                     changes.append({"kind": "reaction", "name": unit["name"], "action": action})
                     break
         return changes
+
+    def _account_is_settled(self, bundle: Json) -> bool:
+        named, keeps_old = accounts_of(bundle)
+        return named in self.accounts and (keeps_old or len(self.accounts) == 1)
+
+    def _set_account(self, bundle: Json) -> None:
+        named, keeps_old = accounts_of(bundle)
+        if Role.DATABASE in self.server.roles:
+            self.accounts = (self.accounts if keeps_old else frozenset()) | {named}
 
     def _watch(self, changes: list[Json]) -> None:
         if self.applied is None:
@@ -256,6 +274,7 @@ class ScriptedFarm:
             # What was applied is never written to, so both may have it.
             other.servers[name].applied = one.applied
             other.servers[name].applies = one.applies
+            other.servers[name].accounts = one.accounts
             other.servers[name].drained = dict(one.drained)
             other.servers[name].release = one.release
             other.servers[name].previous = one.previous
@@ -276,6 +295,21 @@ class ScriptedFarm:
     def database_is_there(self) -> bool:
         names = [server.name for server in self.model.having(Role.DATABASE)]
         return all(self.alive(name) and self.servers[name].applied for name in names)
+
+    def lets_in(self, account: str) -> bool:
+        """Tell whether the database knows the account that a web server's pages use."""
+        return all(
+            account in self.servers[one.name].accounts for one in self.model.having(Role.DATABASE)
+        )
+
+    def watch_accounts(self) -> None:
+        """A page that the database does not let in is an error for a user."""
+        for name in self.webs():
+            web = self.servers[name]
+            if web.applied and self.database_is_there():
+                account, _ = accounts_of(web.applied)
+                if not self.lets_in(account):
+                    self.violations.append(f"{name} is not let into the database as {account}")
 
     def elect(self) -> None:
         """Let the address move where heartbeats would."""
@@ -310,11 +344,31 @@ class ScriptedFarm:
                 "applied": one.applied,
                 "drained": dict(one.drained),
                 "release": one.release,
+                "accounts": [*sorted(one.accounts)],
                 "yielded": one.yielded,
                 "locked": one.locked_by is not None,
             }
             for name, one in self.servers.items()
         }
+
+
+def accounts_of(bundle: Json) -> tuple[str, bool]:
+    """Return the account (its name and password's hash) in a bundle; whether old ones are kept.
+
+    On the database server from the SQL that makes it, on a web server from its pages' settings.
+    """
+    assert isinstance(bundle, dict)
+    for command in _objects(bundle["commands"]):
+        if command["name"] == ACCOUNT:
+            sql = str(command["stdin"])
+            made = re.search(r"CREATE USER IF NOT EXISTS '(\w+)'@.* USING '(.*)'", sql)
+            assert made
+            return f"{made[1]} {made[2]}", "JSON_TABLE" in sql
+    for path, text in _files(bundle).items():
+        if path.endswith("site-env.conf"):
+            env = dict(re.findall(r"env\[(\w+)\] = '(.*)'", text))
+            return f"{env['DB_USER']} {native_hash(env['DB_PASSWORD'])}", False
+    return "", False
 
 
 def _files(bundle: Json) -> dict[str, str]:

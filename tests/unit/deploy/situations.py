@@ -6,6 +6,7 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
     new                     nothing was ever applied
     unfinished              an apply was interrupted
     KIND NAME ACTION        a change, ``unit haproxy.service restart`` for instance
+    account                 the site's account in the database has another password or name
     by hand PATH            a change to a file that somebody else changed
     holding                 holds the virtual IP
     yielding                stands back, since an apply asked it to
@@ -29,6 +30,7 @@ from stillup.deploy.standing import Backend, Change, Heartbeat, Standing
 from stillup.deploy.view import Situation
 from stillup.model.farm import Farm, Role, Server
 from stillup.model.read import read_farm
+from stillup.parts.database import ACCOUNT
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "farm.toml"
 
@@ -112,6 +114,8 @@ def _standing(one: Described, all_: list[Described]) -> Standing:
 def _changes(one: Described) -> Iterator[Change]:
     if one.says("new"):
         yield Change("file", "/etc/something", "add")
+    if one.says("account"):
+        yield Change("command", ACCOUNT, "run")
     for path in one.after("by hand "):
         yield Change("file", path, "change", by_hand=True)
     for kind in ("file", "unit", "reaction", "package", "sysctl"):

@@ -19,13 +19,14 @@ from stillup.errors import StillupError
 from stillup.model.farm import Balance, Role
 from stillup.servers.memory import ControllerKilled, Fault
 
-# What differs after this touches every server: settings of all roles, and the lease of all votes.
+# What differs after this touches every server: settings of all roles, and the lease of all votes;
+# and the account that the pages have in the database.
 CHANGED = replace(
     FARM,
     vip=replace(FARM.vip, lease_s=0.6),
     balancer=replace(FARM.balancer, balance=Balance.LEAST_CONNECTIONS),
     web=replace(FARM.web, php_workers=24),
-    database=replace(FARM.database, buffer_bytes=256 * 2**20),
+    database=replace(FARM.database, buffer_bytes=256 * 2**20, user="shop"),
 )
 
 
