@@ -10,15 +10,16 @@ The proposer of PaxosLease (Trencséni, Gazsó, Reinhardt 2012, arXiv:1209.4187)
 | stopped   | -                | -                  | -                              | -                        |
 
 Holding is not a phase: it is the instant ``held_until_s``, which a confirmed attempt moves
-on to 0.98 leases after that attempt *began to be sent*, and which nothing else moves. It
-passes by itself; a candidate that was frozen finds that it holds nothing.
+on to 0.98 leases after that attempt *began to be sent*, and which nothing else moves, but
+for a lease that was handed over (``take``; ``handover.py``). It passes by itself; a candidate that
+was frozen finds that it holds nothing.
 """
 
 import enum
 from collections.abc import Callable, Collection, Iterable
 
 from stillup.heartbeat.ballot import Ballot, Owner, next_ballot
-from stillup.heartbeat.events import Effect, Hold, LetGo, Send
+from stillup.heartbeat.events import Effect, Give, Hold, LetGo, Send
 from stillup.heartbeat.messages import Message, Prepare, Propose, Refusal, Refused, Release
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.tally import Ask, Tally
@@ -65,6 +66,8 @@ class Candidate:
         self.released: Ballot | None = None
         self.newest: Ballot | None = None
         self.tally: Tally | None = None
+        self.taken_over: Ballot | None = None
+        self._taken_s = 0.0
         self._tries = 0
         self._proposing_since_s = 0.0
         self._goodbyes: list[tuple[float, Release]] = []
@@ -73,9 +76,7 @@ class Candidate:
 
     def stand(self, now_s: float) -> None:
         """Ask every voter, under a ballot newer than all that were seen, if it would vote."""
-        ballot = next_ballot(self.owner, self.newest, self.tally.ballot if self.tally else None)
-        self.newest = ballot
-        self.tally = Tally(ballot, self.electorate)
+        self._begin_ballot()
         self.phase = Phase.PREPARING
         self._prepare(now_s)
 
@@ -99,8 +100,47 @@ class Candidate:
             self.confirmed = None
             self.out.append(LetGo(reason))
         if self.tally is not None and self.phase is not Phase.RESTING:
-            self._release(self.tally.ballot, to, now_s)
+            # What was taken over first: votes that have not passed are still lent to its giver.
+            ballots = (self.taken_over, self.tally.ballot)
+            self._release([ballot for ballot in ballots if ballot is not None], to, now_s)
+        self.taken_over = None
         self.rest(now_s)
+
+    @property
+    def holds_by_votes(self) -> bool:
+        """Whether it holds by votes of its own, not only by what was handed to it."""
+        return self.held_until_s is not None and self.confirmed is not None
+
+    def give(self, to: str, reason: str, now_s: float) -> float:
+        """Stop holding and asking, and keep the votes for ``to``; return when they run out.
+
+        Nothing is released: until the taker asks for them, or they run out, the votes are
+        what keeps everybody else from holding.
+        """
+        assert self.held_until_s is not None
+        until_s = self.held_until_s
+        self.held_until_s = self.confirmed = None
+        self.out.append(Give(to, until_s, reason))
+        if self.taken_over is not None:
+            # Votes that never passed from the giver before are of no use to anybody.
+            self._release([self.taken_over], None, now_s)
+            self.taken_over = None
+        self.rest(now_s)
+        return until_s
+
+    def take(self, giver: Ballot, until_s: float, now_s: float) -> None:
+        """Hold what ``giver`` handed over until ``until_s``, and ask for its votes at once."""
+        self._begin_ballot(giver)
+        assert self.tally is not None
+        self.taken_over, self._taken_s = giver, now_s
+        self.held_until_s, self.confirmed = until_s, None
+        self.out.append(Hold(until_s, gained=True, ballot=self.tally.ballot))
+        self._begin_proposing(now_s)
+
+    def decline(self, giver: Ballot, now_s: float) -> None:
+        """Let go of what was handed over and is not taken."""
+        self.out.append(LetGo("it was handed over and could not be taken"))
+        self._release([giver], None, now_s)
 
     def stop(self) -> None:
         """Never stand again."""
@@ -180,12 +220,9 @@ class Candidate:
         self.tally.promised.add(voter)
         self.tally.free_at_s.pop(voter, None)
         if self.tally.is_promised():
-            self.phase = Phase.PROPOSING
-            self._proposing_since_s = now_s
-            self._tries = 0
             # What was refused then may be granted now.
             self.tally.free_at_s.clear()
-            self._propose(now_s)
+            self._begin_proposing(now_s)
 
     def on_accepted(self, voter: str, ballot: Ballot, attempt: int, now_s: float) -> None:
         """Count a vote; with enough of them for one attempt, hold for what is left of it."""
@@ -229,11 +266,17 @@ class Candidate:
 
     # -- preparing -------------------------------------------------------------------------
 
+    def _begin_ballot(self, *seen: Ballot) -> None:
+        """Count anew, under a ballot newer than all that were seen."""
+        tried = self.tally.ballot if self.tally else None
+        self.newest = next_ballot(self.owner, self.newest, tried, *seen)
+        self.tally = Tally(self.newest, self.electorate)
+
     def _prepare(self, now_s: float) -> None:
         assert self.tally is not None
         self.wake_s = now_s + self._backoff_s()
         self.tally.free_at_s.clear()
-        message = Prepare(self.tally.ballot, self.released)
+        message = Prepare(self.tally.ballot, self.released, self.taken_over)
         self._send(self.electorate.asked, message, but=self.tally.promised)
 
     def _prepare_again(self, now_s: float) -> None:
@@ -256,12 +299,20 @@ class Candidate:
 
     # -- proposing -------------------------------------------------------------------------
 
+    def _begin_proposing(self, now_s: float) -> None:
+        self.phase = Phase.PROPOSING
+        self._proposing_since_s = now_s
+        self._tries = 0
+        self._propose(now_s)
+
     def _propose(self, now_s: float) -> None:
         """Begin an attempt: its lease counts from this instant, before anything is sent."""
         assert self.tally is not None
         attempt = self.tally.begin_attempt(now_s)
         self.wake_s = now_s + self.timing.retry_s
-        self._send(self.electorate.asked, Propose(self.tally.ballot, attempt))
+        if now_s - self._taken_s > self.timing.forgotten_s:
+            self.taken_over = None
+        self._send(self.electorate.asked, Propose(self.tally.ballot, attempt, self.taken_over))
 
     def _propose_again(self, now_s: float) -> None:
         """Renew, or repeat what was not answered, or give up."""
@@ -281,7 +332,8 @@ class Candidate:
             return
         self._tries += 1
         self.wake_s = min(now_s + self._backoff_s(), ask.start_s + self.timing.renew_s)
-        self._send(self.electorate.asked, Propose(tally.ballot, tally.attempt), but=ask.votes)
+        message = Propose(tally.ballot, tally.attempt, self.taken_over)
+        self._send(self.electorate.asked, message, but=ask.votes)
 
     def _has_tried_enough(self, now_s: float) -> bool:
         return now_s - self._proposing_since_s >= self.timing.lease_s / 2
@@ -308,11 +360,14 @@ class Candidate:
         wait_s = min(self.timing.retry_s * 2.0 ** min(self._tries, 10), longest_s)
         return wait_s * (0.75 + self.luck() / 2)
 
-    def _release(self, ballot: Ballot, to: str | None, now_s: float) -> None:
-        message = Release(ballot, to)
-        self._send(self.electorate.servers, message)
+    def _release(self, ballots: Collection[Ballot], to: str | None, now_s: float) -> None:
+        messages = [Release(ballot, to) for ballot in ballots]
+        for message in messages:
+            self._send(self.electorate.servers, message)
         self._goodbyes = [
-            (now_s + self.timing.retry_s * 2**number, message) for number in range(GOODBYES)
+            (now_s + self.timing.retry_s * 2**number, message)
+            for number in range(GOODBYES)
+            for message in messages
         ]
 
     def _send(self, to: Iterable[str], message: Message, but: Collection[str] = ()) -> None:

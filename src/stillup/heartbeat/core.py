@@ -33,9 +33,7 @@ Enforcement is the kernel's (``Hold.until_s``), so the argument holds for a hung
 stopped daemon: p's "hold" above is the instant the kernel was told, not the daemon's opinion.
 """
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from stillup.heartbeat.ballot import Ballot, Owner
 from stillup.heartbeat.candidate import Candidate, Phase
@@ -71,33 +69,14 @@ from stillup.heartbeat.messages import (
     Refused,
     Release,
 )
-from stillup.heartbeat.quorum import Electorate
+from stillup.heartbeat.moving import Moving
+from stillup.heartbeat.node_settings import Settings
 from stillup.heartbeat.standing import Standing, Vacancy
 from stillup.heartbeat.timing import Timing
-from stillup.heartbeat.voter import Voter
+from stillup.heartbeat.voter import Given, Voter
 from stillup.heartbeat.witness import Witnesses
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What a node is told at its start and never after.
-
-    Args:
-        name: This server.
-        electorate: Voters, candidates, lease.
-        preferred: The candidate that wins the first election if it is there; None for none.
-        silence_s: How long this server's voter stays silent after its start: the longest
-            lease that it may have promised in an earlier life. None means the lease itself,
-            which is right unless the lease was longer before.
-        failback: Whether the address moves back to the preferred candidate, by a hand-over,
-            once that one has been fit for twenty leases.
-    """
-
-    name: str
-    electorate: Electorate
-    preferred: str | None = None
-    silence_s: float | None = None
-    failback: bool = True
+__all__ = ["Node", "Settings"]
 
 
 class Node:
@@ -126,16 +105,27 @@ class Node:
         silence_s = max(settings.silence_s or 0.0, electorate.longest_s)
         self.voter = Voter(electorate.longest_s, now_s + silence_s)
         self.candidate = Candidate(Owner(self.name, incarnation), electorate, self.timing, luck)
-        self.standing = Standing(self.name, electorate.eligible, settings.preferred, self.timing)
+        self.standing = Standing(
+            self.name,
+            electorate.eligible,
+            settings.preferred,
+            self.timing,
+            failback=settings.failback,
+        )
+        self.join()
         self.witnesses = Witnesses(electorate, self.name, self.timing, now_s)
         self._vacancy = Vacancy(self.voter.silent_until_s)
         self._hello_due_s: float | None = now_s
-        self._said_fit = False
+        self._said = Hello(fit=False)
         self._known: Ballot | None = None
         self.declared = Declared(self.name, electorate, self.timing, now_s)
         if self.name not in electorate.eligible:
             self.candidate.stop()
             self._hello_due_s = None
+
+    def join(self) -> None:
+        """Make the parts know each other; to be called by whoever puts another in place of one."""
+        self.moving = Moving(self.candidate, self.voter, self.standing)
 
     # -- the three calls of the shell ------------------------------------------------------
 
@@ -169,8 +159,9 @@ class Node:
 
     def next_timer_s(self) -> float | None:
         """Return when to send ``TimerFired``, on the caller's clock; None for never."""
-        times = [self.candidate.next_timer_s(), self._hello_due_s, self.witnesses.next_timer_s()]
-        if self._known is not None and self._known.name != self.name:
+        parts = (self.candidate, self.moving, self.witnesses)
+        times = [self._hello_due_s, *(part.next_timer_s() for part in parts)]
+        if self._known is not None and self.candidate.held_until_s is None:
             # To notice, and tell, that the lease of another has run out.
             times.append(self._vacancy.since_s)
         return min((time_s for time_s in times if time_s is not None), default=None)
@@ -181,7 +172,6 @@ class Node:
         until_s = candidate.held_until_s or (given.until_s if given else now_s)
         known = self._known
         is_candidate = self.name in self.electorate.eligible
-        votes = candidate.confirmed.votes if candidate.confirmed else ()
         return Status(
             holder=known.name if known else None,
             holding=candidate.held_until_s is not None and candidate.held_until_s > now_s,
@@ -192,9 +182,10 @@ class Node:
             reason=self.standing.reason,
             yielding_s=max(0.0, self.standing.yield_until_s - now_s),
             silent_s=max(0.0, self.voter.silent_until_s - now_s),
-            heard_s={name: now_s - at_s for name, at_s in sorted(self.declared.heard_s.items())},
-            votes=tuple(sorted(votes)),
+            heard_s=self.declared.heard_ago_s(now_s),
+            votes=tuple(sorted(candidate.confirmed.votes)) if candidate.confirmed else (),
             dead=tuple(sorted(candidate.electorate.dead)),
+            move=self.moving.known(),
         )
 
     # -- what people do --------------------------------------------------------------------
@@ -204,14 +195,10 @@ class Node:
         match event:
             case HealthChanged(healthy, reason):
                 self.standing.healthy, self.standing.reason = healthy, reason
-            case YieldAsked(seconds, to):
-                self.standing.yield_until_s, self.standing.yield_to = now_s + seconds, to
-            case MoveAsked() | DrainEnded():
-                pass
-            case Resumed():
-                self.standing.yield_until_s = 0.0
-            case Stopping():
-                self._stop(now_s)
+            case YieldAsked() | MoveAsked() | Resumed() | Stopping():
+                self.moving.on_asked(event, now_s)
+            case DrainEnded():
+                self.moving.draining = False
             case DeclaredDead(servers):
                 self.declared.declare(self.candidate, servers, now_s)
 
@@ -255,9 +242,7 @@ class Node:
         """Take a message of ``sender`` (maybe this server itself); return the voter's answer."""
         match message:
             case Prepare() | Propose() | Release():
-                if message.ballot.name != sender or sender not in self.electorate.askers:
-                    return None
-                return self._hear_asker(message, now_s)
+                return self._hear_asker(sender, message, now_s)
             case Promised(ballot):
                 self.candidate.on_promised(sender, ballot, now_s)
             case Accepted(ballot, attempt):
@@ -267,14 +252,22 @@ class Node:
                     self.declared.on_alive(self.candidate, message.holder, now_s)
                 self.candidate.on_refused(sender, message, now_s)
             case Offer() | Ready() | Handed():
-                pass
-            case Hello(fit):
-                self.standing.on_hello(sender, fit=fit, now_s=now_s)
+                if {sender, self.name}.issubset(self.electorate.eligible):
+                    able = self._is_able(now_s) and self.declared.hears_enough(now_s)
+                    self.moving.hear(sender, message, now_s, able=able)
+            case Hello():
+                self.standing.on_hello(sender, message, now_s)
                 if self.name not in self.electorate.eligible:
                     return Hello(fit=False)
         return None
 
-    def _hear_asker(self, message: Prepare | Propose | Release, now_s: float) -> Message | None:
+    def _hear_asker(
+        self, sender: str, message: Prepare | Propose | Release, now_s: float
+    ) -> Message | None:
+        # A release may be of another's ballot: of one who handed over to the sender.
+        own = message.ballot.name == sender or isinstance(message, Release)
+        if not own or sender not in self.electorate.askers:
+            return None
         # Known ballots need not be learnt by being outbid when every millisecond counts.
         self.candidate.note_newest(message.ballot)
         match message:
@@ -294,14 +287,10 @@ class Node:
 
     def _on_timer(self, now_s: float) -> None:
         self.candidate.on_timer(now_s)
+        self.moving.on_timer(now_s)
         self.candidate.out += self.witnesses.on_timer(now_s)
         if self._hello_due_s is not None and self._hello_due_s <= now_s:
             self._say_hello(now_s)
-
-    def _stop(self, now_s: float) -> None:
-        self.candidate.let_go(now_s, "the daemon stops", self.standing.heir(now_s))
-        self.candidate.stop()
-        self.standing.yield_until_s = math.inf
 
     # -- what follows from it --------------------------------------------------------------
 
@@ -309,10 +298,11 @@ class Node:
         """Bring everything into line after an event; the order matters."""
         self._deliver(effects, now_s)
         self.declared.settle(self.candidate, now_s)
-        self._hand_over(now_s)
+        self.moving.decide(now_s)
         self._deliver(effects, now_s)  # the own voter must know before the vacancy is judged
         self._watch_vacancy(now_s)
-        if self._hello_due_s is not None and self._is_able(now_s) != self._said_fit:
+        hello = Hello(self._is_able(now_s), self.moving.draining)
+        if self._hello_due_s is not None and hello != self._said:
             self._say_hello(now_s)
         self._deliver(effects, now_s)
         self._tell_holder(effects, now_s)
@@ -331,21 +321,10 @@ class Node:
                 effects.append(effect)
         out.clear()
 
-    def _hand_over(self, now_s: float) -> None:
-        """Let go if this server is not fit to hold and another one is."""
-        if self.candidate.held_until_s is None or self.standing.is_fit(now_s):
-            return
-        heir = self.standing.heir(now_s)
-        if heir is None:
-            return
-        reason = self.standing.reason if not self.standing.healthy else "asked to yield"
-        self.candidate.let_go(now_s, reason, heir)
-        self.standing.on_handed(heir)
-
     def _watch_vacancy(self, now_s: float) -> None:
         """Follow who has the own vote, and set when to stand."""
         candidate, given = self.candidate, self.voter.given(now_s)
-        if given is not None and given.ballot.owner != candidate.owner:
+        if given is not None and not self._is_own(given):
             self._vacancy = Vacancy(given.until_s, given.ballot.name)
             candidate.begin_anew()
             if candidate.phase is Phase.PREPARING and candidate.held_until_s is None:
@@ -357,12 +336,20 @@ class Node:
             stand_s = self.standing.stand_s(self._vacancy, now_s)
             candidate.wake_s = max(stand_s, candidate.not_before_s)
 
+    def _is_own(self, given: Given) -> bool:
+        """Return whether a vote is this candidate's, and was not given away with the lease."""
+        return given.ballot.owner == self.candidate.owner and not given.away
+
     def _is_able(self, now_s: float) -> bool:
-        """Return whether this server could take the lease at once: fit, and no longer silent."""
-        return self.standing.is_fit(now_s) and now_s >= self.voter.silent_until_s
+        """Return whether this server could hold at once: fit, not silent, not stopped."""
+        return (
+            self.standing.is_fit(now_s)
+            and now_s >= self.voter.silent_until_s
+            and self.candidate.phase is not Phase.STOPPED
+        )
 
     def _say_hello(self, now_s: float) -> None:
-        self._said_fit = self._is_able(now_s)
+        self._said = Hello(self._is_able(now_s), self.moving.draining)
         silent_until_s = self.voter.silent_until_s
         if now_s < silent_until_s:
             # Just after the start the servers get to know each other (``seal.py``): be quick.
@@ -371,7 +358,7 @@ class Node:
             self._hello_due_s = now_s + self.timing.hello_s
         for peer in self.electorate.servers:
             if peer != self.name:
-                self.candidate.out.append(Send(peer, Hello(self._said_fit)))
+                self.candidate.out.append(Send(peer, self._said))
 
     def _tell_holder(self, effects: list[Effect], now_s: float) -> None:
         """Report when the holder is another than the one last reported."""
@@ -379,8 +366,7 @@ class Node:
         if (known and known.owner) == (self._known and self._known.owner):
             self._known = known
             return
-        if known is not None:
-            self.standing.on_held_by(known.name, now_s)
+        self.standing.on_held_by(known.name if known else None, now_s)
         self._known = known
         effects.append(Changed(known.name if known else None, known, why))
 
@@ -388,7 +374,10 @@ class Node:
         """Return the ballot the address is held under, as far as this server knows."""
         candidate, given = self.candidate, self.voter.given(now_s)
         if candidate.held_until_s is not None and candidate.tally is not None:
-            return candidate.tally.ballot, "it has enough votes"
-        if given is not None and given.ballot.owner != candidate.owner:
+            giver = None if candidate.holds_by_votes else candidate.taken_over
+            why = f"handed over by {giver.name}" if giver else "it has enough votes"
+            return candidate.tally.ballot, why
+        if given is not None and not self._is_own(given):
+            # Given away it stays the giver's for everybody until the taker asks for it.
             return given.ballot, "it has this server's vote"
         return None, "let go" if self._vacancy.heir else "its lease ran out"

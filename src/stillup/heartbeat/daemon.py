@@ -302,7 +302,8 @@ class Daemon:
         seats = self._asked_about(question)
         held = [seat for seat in seats if seat.held]
         asked = YieldAsked(float(seconds), str(to) if to is not None else None)
-        let_go = [seat for seat in seats if seat.handle(asked)]
+        # A hand-over takes two round trips; "yielded" says that it has begun.
+        let_go = [seat for seat in seats if seat.handle(asked) or seat.known().move.offered_to]
         return {"yielded": bool(held) and len(let_go) == len(held), "held": bool(held)}
 
     def _status(self) -> dict[str, Json]:

@@ -124,6 +124,16 @@ class Declared:
         self.heard_s[server] = now_s
         self.on_alive(candidate, server, now_s)
 
+    def heard_ago_s(self, now_s: float) -> dict[str, float]:
+        """Return how long ago each other server was last heard, or was said to be alive."""
+        return {name: now_s - at_s for name, at_s in sorted(self.heard_s.items())}
+
+    def hears_enough(self, now_s: float) -> bool:
+        """Return whether voters that are enough were heard lately."""
+        fresh_s = self._timing.fresh_s
+        heard = [name for name, at_s in self.heard_s.items() if now_s - at_s <= fresh_s]
+        return self._electorate.is_enough([*heard, self._name], self._name)
+
     def on_alive(self, candidate: Candidate, server: str, now_s: float) -> None:
         """Note that a server lives, as it was heard, or as somebody says that it has its vote."""
         dead = candidate.electorate.dead

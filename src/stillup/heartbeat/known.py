@@ -6,6 +6,23 @@ from dataclasses import dataclass, field
 from stillup.heartbeat.ballot import Ballot
 
 
+@dataclass(frozen=True, slots=True)
+class MoveKnown:
+    """What a node knows of planned moves.
+
+    Args:
+        offered_to: To whom this server offers the address now; None if to nobody.
+        draining: Whether connections to the address live on here although it was given away.
+        givers: Where connections to the address live on while this server holds it.
+        stays: Whether a person moved the address here for good.
+    """
+
+    offered_to: str | None = None
+    draining: bool = False
+    givers: tuple[str, ...] = ()
+    stays: bool = False
+
+
 @dataclass(frozen=True)
 class Status:
     """What a node knows, for people; all durations are in seconds as of the asking.
@@ -24,6 +41,7 @@ class Status:
         heard_s: Seconds since each other server was last heard; missing if never.
         votes: Whose votes the last confirmed lease of this server rests on.
         dead: Which servers a person has declared dead, here.
+        move: What there is of moves.
     """
 
     holder: str | None
@@ -38,3 +56,4 @@ class Status:
     heard_s: Mapping[str, float] = field(default_factory=dict)
     votes: tuple[str, ...] = ()
     dead: tuple[str, ...] = ()
+    move: MoveKnown = field(default_factory=MoveKnown)

@@ -7,12 +7,17 @@ the votes forbid it.
 * A fit one stands when nobody holds, in order of rank, a moment apart so that they rarely
   collide; the one that the last holder named goes first.
 * One that is not fit waits two leases and stands then: a sick holder is better than none.
-* A holder that is not fit lets go as soon as it knows of a fit one. If that one does not
-  take the lease, it is doubted for a while and not handed it again.
+* A holder that is not healthy lets go as soon as it knows of a fit one. One that yields hands
+  over to it. If that one does not take the lease, it is doubted for a while and not handed it
+  again.
+* A holder hands over to the preferred candidate when that one has been fit for long, unless
+  a person moved the address here for good.
 """
 
+import math
 from dataclasses import dataclass
 
+from stillup.heartbeat.messages import Hello
 from stillup.heartbeat.timing import Timing
 
 
@@ -24,11 +29,19 @@ class Peer:
         fit: What its last ``Hello`` said.
         heard_s: When anything was last heard of it.
         doubted_until_s: Until when it is not handed the lease.
+        deaf_until_s: Until when it is not offered the lease, as it did not answer.
+        fit_since_s: Since when it has been fit, and heard, without a break.
+        draining: Whether connections live on there, by its last ``Hello``.
+        drains_until_s: Until when they do whatever it says: a late ``Hello`` may be older.
     """
 
     fit: bool
     heard_s: float
     doubted_until_s: float = 0.0
+    deaf_until_s: float = 0.0
+    fit_since_s: float = math.inf
+    draining: bool = False
+    drains_until_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -46,6 +59,23 @@ class Vacancy:
     heir: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A move that somebody or something wants.
+
+    Args:
+        to: Where to.
+        reason: Why, for the log.
+        stay: Whether it shall stay there even if another candidate is preferred.
+        asked: Whether a person asked for just this move, once.
+    """
+
+    to: str
+    reason: str
+    stay: bool = False
+    asked: bool = False
+
+
 class Standing:
     """One candidate's fitness and what it knows of the others'.
 
@@ -54,15 +84,24 @@ class Standing:
         candidates: All candidates in order of rank.
         preferred: Who shall win the first election; None for nobody in particular.
         timing: The protocol's durations.
+        failback: Whether a holder hands over to ``preferred`` once that one is well again.
     """
 
     def __init__(
-        self, name: str, candidates: tuple[str, ...], preferred: str | None, timing: Timing
+        self,
+        name: str,
+        candidates: tuple[str, ...],
+        preferred: str | None,
+        timing: Timing,
+        *,
+        failback: bool = True,
     ) -> None:
         self.name = name
         self.candidates = candidates
         self.preferred = preferred
         self.timing = timing
+        self.failback = failback
+        self.stays = False
         self.healthy = False
         self.reason = "not checked yet"
         self.yield_until_s = 0.0
@@ -84,24 +123,53 @@ class Standing:
     def on_heard(self, peer: str, now_s: float) -> None:
         """Note that a candidate is there."""
         if peer in self.peers:
+            if not self._is_there(peer, now_s):
+                self.peers[peer].fit_since_s = now_s if self.peers[peer].fit else math.inf
             self.peers[peer].heard_s = now_s
         elif peer in self.candidates:
             self.peers[peer] = Peer(fit=False, heard_s=now_s)
 
-    def on_hello(self, peer: str, *, fit: bool, now_s: float) -> None:
+    def on_hello(self, name: str, hello: Hello, now_s: float) -> None:
         """Note a candidate's fitness; doubt ends when it says something new."""
-        self.on_heard(peer, now_s)
-        if peer in self.peers and self.peers[peer].fit != fit:
-            self.peers[peer].fit = fit
-            self.peers[peer].doubted_until_s = 0.0
+        self.on_heard(name, now_s)
+        peer = self.peers.get(name)
+        if peer is None:
+            return
+        peer.draining = hello.draining
+        if peer.fit != hello.fit:
+            peer.fit = hello.fit
+            peer.fit_since_s = now_s if hello.fit else math.inf
+            peer.doubted_until_s = peer.deaf_until_s = 0.0
+
+    def on_unanswered(self, name: str, now_s: float) -> None:
+        """Note that a candidate did not answer an offer; it is not offered anything for a while."""
+        if name in self.peers:
+            self.peers[name].deaf_until_s = now_s + self.timing.patience_s
+            self.peers[name].fit_since_s = now_s
+
+    def on_taken_from(self, giver: str, *, stay: bool, now_s: float) -> None:
+        """Note that this candidate took over: connections live on at the giver."""
+        self.on_heard(giver, now_s)
+        if giver in self.peers:
+            self.peers[giver].drains_until_s = now_s + self.timing.fresh_s
+        self.stays = stay
+
+    def givers(self, now_s: float) -> tuple[str, ...]:
+        """Return where connections to the address live on, as far as is known."""
+        return tuple(
+            name
+            for name, peer in sorted(self.peers.items())
+            if peer.drains_until_s > now_s or (peer.draining and self._is_there(name, now_s))
+        )
 
     def on_handed(self, heir: str) -> None:
         """Note that the lease was let go for ``heir`` to take."""
         self._handed_to = heir
 
-    def on_held_by(self, holder: str, now_s: float) -> None:
+    def on_held_by(self, holder: str | None, now_s: float) -> None:
         """Note who holds; if it is this candidate again, the one it handed to is doubted."""
-        if self._handed_to is None:
+        self.stays = self.stays and holder == self.name
+        if self._handed_to is None or holder is None:
             return
         if holder == self.name:
             peer = self.peers.get(self._handed_to)
@@ -109,9 +177,39 @@ class Standing:
                 peer.doubted_until_s = now_s + self.timing.doubt_s
         self._handed_to = None
 
-    def heir(self, now_s: float) -> str | None:
-        """Return who should take over from this candidate; None if nobody is fit."""
-        fit = [peer for peer in self.candidates if self._is_fit_peer(peer, now_s)]
+    def wish(self, now_s: float) -> Wish | None:
+        """Return where the address, held here by a healthy candidate, had better be; None if here.
+
+        Only who is fit and answers offers is named.
+        """
+        if not self.is_fit(now_s):
+            to = self.heir(now_s, answering=True)
+            return Wish(to, "asked to yield") if to is not None else None
+        to = self.preferred
+        if to is None or not self.failback or self.stays or not self.may_offer(to, now_s):
+            return None
+        if now_s - self.peers[to].fit_since_s < self.timing.settled_s:
+            return None
+        return Wish(to, f"back to {to}, which is preferred and well again")
+
+    def may_offer(self, name: str, now_s: float) -> bool:
+        """Return whether the address may be offered to a candidate that nobody named."""
+        return self._is_fit_peer(name, now_s) and self.peers[name].deaf_until_s <= now_s
+
+    def says_fit(self, name: str, now_s: float) -> bool:
+        """Return whether a candidate is there and says it is fit, doubted or not."""
+        peer = self.peers.get(name)
+        return peer is not None and peer.fit and self._is_there(name, now_s)
+
+    def heir(self, now_s: float, *, answering: bool = False) -> str | None:
+        """Return who should take over from this candidate; None if nobody is fit.
+
+        Args:
+            now_s: The clock.
+            answering: Leave out who did not answer an offer a short while ago.
+        """
+        suits = self.may_offer if answering else self._is_fit_peer
+        fit = [peer for peer in self.candidates if suits(peer, now_s)]
         if self.yield_to in fit:
             return self.yield_to
         return fit[0] if fit else None
@@ -141,13 +239,7 @@ class Standing:
         return courtesy_s
 
     def _is_fit_peer(self, name: str, now_s: float) -> bool:
-        peer = self.peers.get(name)
-        return (
-            peer is not None
-            and peer.fit
-            and self._is_there(name, now_s)
-            and peer.doubted_until_s <= now_s
-        )
+        return self.says_fit(name, now_s) and self.peers[name].doubted_until_s <= now_s
 
     def _is_there(self, name: str | None, now_s: float) -> bool:
         peer = self.peers.get(name) if name else None

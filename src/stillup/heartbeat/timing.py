@@ -29,7 +29,16 @@ class Timing:
     @property
     def hold_s(self) -> float:
         """How long the holder trusts a lease, from when it began to ask."""
-        return self.lease_s * (1 - CLOCK_MARGIN)
+        return self.trusted_s(self.lease_s)
+
+    def trusted_s(self, left_s: float) -> float:
+        """Return how much of a duration on another's clock may be trusted on one's own."""
+        return left_s * (1 - CLOCK_MARGIN)
+
+    @property
+    def forgotten_s(self) -> float:
+        """After how long, on one's own clock, a vote lent now has run out on every clock."""
+        return max(self.lease_s, self.longest_s) * (1 + 2 * CLOCK_MARGIN)
 
     @property
     def renew_s(self) -> float:

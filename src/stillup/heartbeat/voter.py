@@ -10,12 +10,16 @@ only decide who of several candidates goes first.
 | silent | refused: silent                    | refused: silent                        | -> free         |
 | free   | promised, unless outbid            | accepted -> given, unless outbid       |                 |
 | given  | owner: promised; others: held      | owner: accepted anew; others: held     | lease -> free   |
+| given away | taker: promised; all others: held | taker: accepted; all others: held     | lease -> free   |
 
-``Release`` of the owner's ballot frees the vote at once. Nothing is written to disk: instead
+``Release`` of the owner's ballot frees the vote at once. ``taken_over`` names an owner that
+handed what was left of its lease to the one that asks, and up to which ballot: a vote that
+was lent to that owner passes to the asker as if it were its own, and is never free in between. *Given
+away* is what the giver's own voter is from then on: it refuses the giver too. Nothing is written to disk: instead
 the voter is silent after its start for as long as anything it may have forgotten lasts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillup.heartbeat.ballot import Ballot, Owner
 from stillup.heartbeat.messages import (
@@ -33,10 +37,17 @@ CLOSED = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """To whom the vote belongs, and until when on this voter's clock."""
+    """To whom the vote belongs, and until when on this voter's clock.
+
+    Args:
+        ballot: Under which ballot it was asked for.
+        until_s: Until when.
+        away: Whether that owner has handed over what it held: the vote is not its own any more.
+    """
 
     ballot: Ballot
     until_s: float
+    away: bool = False
 
 
 class Voter:
@@ -64,7 +75,7 @@ class Voter:
         """Answer whether the vote could be had, and hold older ballots off if it could."""
         if asked.released is not None:
             self.on_release(asked.released)
-        refused = self._refusal(asked.ballot, 0, now_s)
+        refused = self._refusal(asked, 0, now_s)
         if refused is not None:
             return refused
         if asked.ballot != self.newest:
@@ -79,7 +90,7 @@ class Voter:
         still given, since it then lasts longer than the asker believes; after that it is
         refused, so that a straggler of a dead holder does not take the vote along.
         """
-        refused = self._refusal(asked.ballot, asked.attempt, now_s)
+        refused = self._refusal(asked, asked.attempt, now_s)
         if refused is not None:
             return refused
         if asked.ballot == self.newest and asked.attempt <= self._attempt:
@@ -105,13 +116,19 @@ class Voter:
         if self.newest is None or self.newest <= released:
             self.newest, self._attempt = released, CLOSED
 
-    def _refusal(self, ballot: Ballot, attempt: int, now_s: float) -> Refused | None:
+    def give_away(self) -> None:
+        """Note that the own candidate, whose vote this is, has handed over what it held."""
+        if self._given is not None:
+            self._given = replace(self._given, away=True)
+
+    def _refusal(self, asked: Prepare | Propose, attempt: int, now_s: float) -> Refused | None:
         """Return why this ballot gets nothing now; None if it may."""
+        ballot = asked.ballot
         if now_s < self.silent_until_s:
             left_s = self.silent_until_s - now_s
             return Refused(ballot, attempt, Refusal.SILENT, self.newest, left_s)
         given = self.given(now_s)
-        if given is not None and given.ballot.owner != ballot.owner:
+        if given is not None and not _may_have(asked, given):
             left_s, holder = given.until_s - now_s, given.ballot.name
             return Refused(ballot, attempt, Refusal.HELD, self.newest, left_s, holder)
         if self._is_outbid(ballot):
@@ -123,6 +140,13 @@ class Voter:
         if self.newest is None or ballot > self.newest:
             return False
         return ballot < self.newest or self._attempt == CLOSED
+
+
+def _may_have(asked: Prepare | Propose, given: Given) -> bool:
+    """Return whether a vote that is lent may go to the one that asks."""
+    if asked.taken_over is not None and _covers(asked.taken_over, given.ballot):
+        return True
+    return asked.ballot.owner == given.ballot.owner and not given.away
 
 
 def _covers(released: Ballot, given: Ballot) -> bool:

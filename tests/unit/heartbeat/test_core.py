@@ -11,11 +11,10 @@ from stillup.heartbeat.events import (
     HealthChanged,
     Hold,
     LetGo,
-    Resumed,
     Send,
+    Stopped,
     Stopping,
     TimerFired,
-    YieldAsked,
 )
 from stillup.heartbeat.messages import (
     Accepted,
@@ -283,43 +282,38 @@ def test_a_peer_that_was_not_heard_for_long_is_not_handed_anything() -> None:
     assert made.status(at_s).holding
 
 
-def test_a_yield_hands_over_and_lasts() -> None:
+def test_a_stopping_daemon_releases_at_once_when_nobody_is_fit_and_never_stands_again() -> None:
     made, at_s = holding()
-    hear(made, "lb2", Hello(fit=True), at_s)
-    effects = made.handle(YieldAsked(30.0), at_s)
-    assert effects[0] == LetGo("asked to yield")
-    status = made.status(at_s)
-    assert (status.holding, status.yielding_s) == (False, 30.0)
-    assert made.handle(Resumed(), at_s) == to_all(Hello(fit=True))
-    assert made.status(at_s).yielding_s == 0.0
-
-
-def test_after_a_handover_it_waits_two_leases_for_the_heir() -> None:
-    made, at_s = holding()
-    hear(made, "lb2", Hello(fit=True), at_s)
-    made.handle(YieldAsked(30.0), at_s)
-    while True:
-        now_s, effects = wake(made)
-        if any(isinstance(e, Send) and isinstance(e.message, Prepare) for e in effects):
-            break
-    assert now_s == pytest.approx(at_s + 2 * LEASE_S)
-
-
-def test_a_stopping_daemon_lets_go_and_never_stands_again() -> None:
-    made, at_s = holding()
-    hear(made, "lb2", Hello(fit=True), at_s)
+    hear(made, "lb2", Hello(fit=False), at_s)
     effects = made.handle(Stopping(), at_s)
-    assert effects[: 1 + len(OTHERS)] == [
+    assert effects[: 2 + len(OTHERS)] == [
         LetGo("the daemon stops"),
-        *to_all(Release(MINE, "lb2")),
+        *to_all(Release(MINE)),
+        Stopped(),
     ]
     assert Send("lb2", Hello(fit=False)) in effects
-    assert made.status(at_s).phase == "stopped"
     for _ in range(20):
         due_s = made.next_timer_s()
         assert due_s is not None
         told = asking(made.handle(TimerFired(), due_s))
         assert all(isinstance(e, Send) and isinstance(e.message, Release) for e in told)
+
+
+def test_a_daemon_that_stops_at_once_releases_to_a_fit_peer() -> None:
+    made, at_s = holding()
+    hear(made, "lb2", Hello(fit=True), at_s)
+    effects = made.handle(Stopping(at_once=True), at_s)
+    assert effects[: 2 + len(OTHERS)] == [
+        LetGo("the daemon stops"),
+        *to_all(Release(MINE, "lb2")),
+        Stopped(),
+    ]
+    assert Send("lb2", Hello(fit=False)) in effects
+    assert made.status(at_s).phase == "stopped"
+
+
+def test_a_server_that_only_votes_stops_at_once() -> None:
+    assert node("web1").handle(Stopping(), START_S) == [Stopped()]
 
 
 def test_the_named_heir_asks_at_once_and_relays_the_release() -> None:

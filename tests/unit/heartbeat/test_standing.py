@@ -2,6 +2,7 @@
 
 import pytest
 
+from stillup.heartbeat.messages import Hello
 from stillup.heartbeat.standing import Standing, Vacancy
 from stillup.heartbeat.timing import Timing
 
@@ -63,18 +64,18 @@ def test_one_that_yields_stands_when_the_yielding_ends_or_nobody_else_does() -> 
 def test_the_heir_is_the_first_fit_one_or_the_one_asked_for() -> None:
     made = standing()
     assert made.heir(NOW_S) is None
-    made.on_hello("lb2", fit=True, now_s=NOW_S)
-    made.on_hello("lb3", fit=True, now_s=NOW_S)
+    made.on_hello("lb2", Hello(fit=True), NOW_S)
+    made.on_hello("lb3", Hello(fit=True), NOW_S)
     assert made.heir(NOW_S) == "lb2"
     made.yield_to = "lb3"
     assert made.heir(NOW_S) == "lb3"
-    made.on_hello("lb3", fit=False, now_s=NOW_S)
+    made.on_hello("lb3", Hello(fit=False), NOW_S)
     assert made.heir(NOW_S) == "lb2"
 
 
 def test_one_that_was_not_heard_lately_is_no_heir() -> None:
     made = standing()
-    made.on_hello("lb2", fit=True, now_s=NOW_S)
+    made.on_hello("lb2", Hello(fit=True), NOW_S)
     assert made.heir(NOW_S + 0.6) == "lb2"
     assert made.heir(NOW_S + 0.7) is None
     made.on_heard("lb2", NOW_S + 0.7)
@@ -83,29 +84,29 @@ def test_one_that_was_not_heard_lately_is_no_heir() -> None:
 
 def test_one_that_did_not_take_it_is_doubted_until_it_says_something_new() -> None:
     made = standing()
-    made.on_hello("lb2", fit=True, now_s=NOW_S)
+    made.on_hello("lb2", Hello(fit=True), NOW_S)
     made.on_handed("lb2")
     made.on_held_by("lb1", NOW_S)
     assert made.heir(NOW_S) is None
-    made.on_hello("lb2", fit=True, now_s=NOW_S + 0.1)
+    made.on_hello("lb2", Hello(fit=True), NOW_S + 0.1)
     assert made.heir(NOW_S + 0.1) is None
-    made.on_hello("lb2", fit=False, now_s=NOW_S + 0.2)
-    made.on_hello("lb2", fit=True, now_s=NOW_S + 0.3)
+    made.on_hello("lb2", Hello(fit=False), NOW_S + 0.2)
+    made.on_hello("lb2", Hello(fit=True), NOW_S + 0.3)
     assert made.heir(NOW_S + 0.3) == "lb2"
 
 
 def test_doubt_ends_by_itself() -> None:
     made = standing()
-    made.on_hello("lb2", fit=True, now_s=NOW_S)
+    made.on_hello("lb2", Hello(fit=True), NOW_S)
     made.on_handed("lb2")
     made.on_held_by("lb1", NOW_S)
-    made.on_hello("lb2", fit=True, now_s=NOW_S + 10)
+    made.on_hello("lb2", Hello(fit=True), NOW_S + 10)
     assert made.heir(NOW_S + 10) == "lb2"
 
 
 def test_one_that_took_it_is_not_doubted() -> None:
     made = standing()
-    made.on_hello("lb2", fit=True, now_s=NOW_S)
+    made.on_hello("lb2", Hello(fit=True), NOW_S)
     made.on_handed("lb2")
     made.on_held_by("lb2", NOW_S)
     made.on_held_by("lb1", NOW_S + 0.1)
@@ -114,5 +115,5 @@ def test_one_that_took_it_is_not_doubted() -> None:
 
 def test_servers_that_are_no_candidates_are_no_peers() -> None:
     made = standing()
-    made.on_hello("web1", fit=True, now_s=NOW_S)
+    made.on_hello("web1", Hello(fit=True), NOW_S)
     assert made.heir(NOW_S) is None

@@ -1,14 +1,19 @@
 """The faults a trial may do to a farm, drawn by chance; each ends by itself."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import permutations
 
-from stillup.heartbeat.events import Resumed, Stopping, YieldAsked
+from stillup.heartbeat.events import MoveAsked, Resumed, Stopping, YieldAsked
 from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
 from stillup.heartbeat.simulator.world import World
 
 Fault = Callable[[World, float], None]
 """Does itself to the farm, for about so many seconds."""
+
+
+FAREWELL_S = 0.1
+"""How long a daemon that was told to stop goes on at most."""
 
 
 def kill_daemon(world: World, last_s: float) -> None:
@@ -85,12 +90,50 @@ def ask_to_yield(world: World, last_s: float) -> None:
         world.at(world.now_s + last_s / 2, lambda: world.tell(name, Resumed()))
 
 
+def ask_to_move(world: World, last_s: float) -> None:
+    """Ask the holder to hand over, to anybody or to one; now and then again and again."""
+    luck = world.luck
+    times = luck.choice((1, 1, 1, 4))
+    for number in range(times):
+        to = luck.choice((None, luck.choice(world.electorate.candidates)))
+        world.at(world.now_s + number * last_s / times, partial(_ask_holder, world, to))
+
+
+def strike_a_move(world: World, last_s: float) -> None:
+    """Ask the holder to hand over, and do something bad right then, often to one of the two."""
+    luck = world.luck
+    _ask_holder(world, luck.choice((None, *world.electorate.candidates)))
+    wait_s = luck.choice((0.0005, 0.002, world.electorate.lease_s / 10)) * luck.random()
+    name = _victim(world)
+    match luck.randint(0, 6):
+        case 0:
+            world.at(world.now_s + wait_s, lambda: world.freeze(name, after=luck.randint(1, 3)))
+            world.at(world.now_s + last_s, lambda: world.thaw(name))
+        case 1:
+            world.at(world.now_s + wait_s, lambda: world.freeze(name))
+            world.at(world.now_s + last_s, lambda: world.thaw(name))
+        case 2:
+            world.at(world.now_s + wait_s, lambda: world.kill(name))
+            world.at(world.now_s + wait_s + last_s * luck.random(), lambda: world.start(name))
+        case 3:
+            world.at(world.now_s + wait_s, lambda: world.power_off(name))
+            world.at(world.now_s + last_s, lambda: world.start(name))
+        case 4:
+            world.at(world.now_s + wait_s, lambda: world.set_health(name, healthy=False))
+            world.at(world.now_s + last_s, lambda: world.set_health(name, healthy=True))
+        case 5:
+            world.at(world.now_s + wait_s, lambda: cut_some(world, last_s))
+        case _:
+            world.at(world.now_s + wait_s, lambda: storm(world, last_s))
+
+
 def restart_cleanly(world: World, last_s: float) -> None:
     """Stop a daemon as systemd does, and start it again."""
     name = _victim(world)
-    world.tell(name, Stopping())
-    world.kill(name)
-    world.at(world.now_s + last_s * world.luck.random(), lambda: world.start(name))
+    world.tell(name, Stopping(at_once=world.luck.random() < 0.2))
+    gone_s = world.now_s + FAREWELL_S * world.luck.random()
+    world.at(gone_s, lambda: world.kill(name))
+    world.at(gone_s + last_s * world.luck.random(), lambda: world.start(name))
 
 
 def storm(world: World, last_s: float) -> None:
@@ -125,9 +168,18 @@ FAULTS: tuple[Fault, ...] = (
     cut_from_voters,
     fall_ill,
     ask_to_yield,
+    ask_to_move,
+    strike_a_move,
+    strike_a_move,
     restart_cleanly,
     storm,
 )
+
+
+def _ask_holder(world: World, to: str | None) -> None:
+    name = world.holder()
+    if name is not None:
+        world.tell(name, MoveAsked(to if to != name else None))
 
 
 def _victim(world: World) -> str:

@@ -40,6 +40,11 @@ class Machine:
         powered: Whether the machine runs at all.
         frozen: Whether the daemon is stopped (SIGSTOP, starved); the kernel goes on.
         enforced_until_s: Until when, in true time, its kernel answers for the address.
+        armed_by: Whose packets its kernel takes for the address, until ``armed_until_s``.
+        armed_until_s: Until when, in true time.
+        was_passed: Whether that giver has passed any on since.
+        passing_to: To whom its kernel passes packets for the address on.
+        passing_until_s: Until when, in true time.
         timer_s: The true instant its timer is set for; None for none.
         inbox: What arrived while the daemon was frozen.
         undone: Effects that the freeze came before.
@@ -59,6 +64,11 @@ class Machine:
     powered: bool = True
     frozen: bool = False
     enforced_until_s: float = float("-inf")
+    armed_by: str | None = None
+    armed_until_s: float = float("-inf")
+    was_passed: bool = False
+    passing_to: str | None = None
+    passing_until_s: float = float("-inf")
     timer_s: float | None = None
     inbox: list[Parcel] = field(default_factory=list)
     undone: list[Effect] = field(default_factory=list)

@@ -12,7 +12,7 @@ from stillup.heartbeat.ballot import Ballot
 from stillup.heartbeat.candidate import Candidate, Phase
 from stillup.heartbeat.core import Node, Settings
 from stillup.heartbeat.events import LetGo
-from stillup.heartbeat.messages import Accepted, Propose, Refused
+from stillup.heartbeat.messages import Accepted, Prepare, Propose, Refused
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.simulator.world import Build
 from stillup.heartbeat.standing import Vacancy
@@ -26,6 +26,7 @@ def with_voter(kind: type[Voter]) -> Build:
     def build(settings: Settings, incarnation: int, now_s: float, luck: Luck) -> Node:
         node = Node(settings, incarnation, now_s, luck)
         node.voter = kind(node.voter.lease_s, node.voter.silent_until_s)
+        node.join()
         return node
 
     return build
@@ -37,6 +38,7 @@ def with_candidate(kind: type[Candidate]) -> Build:
         right = node.candidate
         node.candidate = kind(right.owner, right.electorate, right.timing, luck)
         node.candidate.phase = right.phase
+        node.join()
         return node
 
     return build
@@ -139,9 +141,9 @@ class KeepsHolding(Candidate):
 class GivesItsVoteTwice(Voter):
     """Votes for whoever has the newest ballot, whomever its vote belongs to."""
 
-    def _refusal(self, ballot: Ballot, attempt: int, now_s: float) -> Refused | None:
+    def _refusal(self, asked: Prepare | Propose, attempt: int, now_s: float) -> Refused | None:
         self._given = None
-        return super()._refusal(ballot, attempt, now_s)
+        return super()._refusal(asked, attempt, now_s)
 
 
 class AcceptsAnything(Voter):
@@ -232,6 +234,7 @@ def stands_anyway(settings: Settings, incarnation: int, now_s: float, luck: Luck
     right = node.candidate
     node.candidate = AsksWhateverItsOwnVoterSays(right.owner, right.electorate, right.timing, luck)
     node.candidate.phase = right.phase
+    node.join()
     return node
 
 

@@ -14,6 +14,7 @@ from stillup.heartbeat.events import (
     DatagramReceived,
     Event,
     HealthChanged,
+    MoveAsked,
     Resumed,
     Stopping,
     TimerFired,
@@ -123,9 +124,9 @@ class _RecordedWorld(World):
         with self._command(_told(name, event)):
             super().tell(name, event)
 
-    def expect_holder(self) -> None:
-        with self._command("answered"):
-            super().expect_holder()
+    def expect_holder(self, name: str | None = None) -> None:
+        with self._command(" ".join(["answered", *([name] if name else [])])):
+            super().expect_holder(name)
 
     def expect_steady(self, from_s: float, most_s: float) -> None:
         with self._command(f"steady {from_s!r} {most_s!r}"):
@@ -187,8 +188,10 @@ def weather_command(weather: Weather) -> str:
 def _told(name: str, event: Event) -> str:
     """Return the command for an event; a comment where scenarios have none."""
     match event:
-        case Stopping():
-            return f"stop {name}"
+        case Stopping(at_once):
+            return f"stop-at-once {name}" if at_once else f"stop {name}"
+        case MoveAsked(to):
+            return f"move {name}" + (f" {to}" if to is not None else "")
         case Resumed():
             return f"resume {name}"
         case YieldAsked(seconds, to):

@@ -11,8 +11,10 @@ with what really came of them, so a test compares and ``REWRITE=1`` rewrites.
 | ``run SECONDS``, ``until INSTANT``        | lets time pass, so long or until then          |
 | ``kill``, ``power-off``, ``freeze``, ``thaw``, ``stop``, ``resume`` NAME... | as they say |
 | ``freeze NAME after N``                   | stops it after N of the next things it does    |
+| ``stop-at-once NAME``                     | stops it without a hand-over                   |
 | ``sick``, ``well`` NAME                   | its HAProxy dies, answers again                |
 | ``yield NAME SECONDS [TO]``               | asks it to let go                              |
+| ``move NAME [TO]``                        | asks it to hand over now, to TO or to any      |
 | ``cut A B``, ``deafen A B``               | both ways; A no longer hears B                 |
 | ``sever A>B...``, ``mend A>B...``         | cuts, mends what A says to B                   |
 | ``isolate NAME``, ``heal``                | cuts all its links; mends all links            |
@@ -20,7 +22,7 @@ with what really came of them, so a test compares and ``REWRITE=1`` rewrites.
 | ``weather [loss=] [double=] [straggle=] [delay_s=] [jitter_s=] [straggle_s=]`` | see ``network.py`` |
 | ``late SECONDS``                          | every timer fires up to so much too late       |
 | ``status NAME``                           | what that node knows                           |
-| ``answered``                              | somebody must answer now                       |
+| ``answered [NAME]``                       | somebody, or this one, must answer now         |
 | ``steady INSTANT SECONDS``                | since then nobody was missing for longer       |
 
 What ``recorder.py`` writes names the seed of the network's chance (``nature=``), each server's
@@ -40,6 +42,7 @@ from stillup.heartbeat.events import (
     Give,
     Hold,
     LetGo,
+    MoveAsked,
     NotGiven,
     Resumed,
     Send,
@@ -203,10 +206,14 @@ class Stage:
                 world.freeze(name, after=int(count))
             case "yield", [name, seconds, *to] if len(to) < 2:
                 world.tell(name, YieldAsked(float(seconds), *to))
+            case "move", [name, *to] if len(to) < 2:
+                world.tell(name, MoveAsked(*to))
+            case "stop-at-once", [name]:
+                world.tell(name, Stopping(at_once=True))
             case "late", [seconds]:
                 world.late_s = float(seconds)
-            case "answered", []:
-                world.expect_holder()
+            case "answered", by if len(by) < 2:
+                world.expect_holder(*by)
             case "steady", [instant, seconds]:
                 world.expect_steady(float(instant), float(seconds))
             case _:
@@ -267,7 +274,7 @@ class Stage:
                 pass
 
     def _gap(self) -> str:
-        gaps = self._world.gaps
+        gaps = self._world.kernels.gaps
         if len(gaps) == self._gaps:
             return ""
         self._gaps = len(gaps)

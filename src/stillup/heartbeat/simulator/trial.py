@@ -3,6 +3,10 @@
 **Liveness bound.** Once the faults have stopped changing, and while some fit candidate and
 voters that are enough for it hear each other, the address is answered for after at most
 ``bound_s(lease_s)``, and from then on never unanswered for longer than ``HANDOVER_S``.
+
+**Planned moves.** Then the holder is asked to hand over. If it and another fit candidate hear each
+other, each hears voters that are enough, and nothing is lost, the other one holds within
+``Timing.offer_s``, and nobody answers for as long as one datagram takes: ``MOVE_GAP_S`` here.
 """
 
 import functools
@@ -11,7 +15,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from stillup.heartbeat.core import Node
-from stillup.heartbeat.events import Resumed
+from stillup.heartbeat.events import MoveAsked, Resumed
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.simulator.faults import FAULTS
 from stillup.heartbeat.simulator.luck import Luck
@@ -19,12 +23,15 @@ from stillup.heartbeat.simulator.machine import Clock
 from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
 from stillup.heartbeat.simulator.spy import Spy
 from stillup.heartbeat.simulator.world import Build, Deserted, World
+from stillup.heartbeat.timing import Timing
 
 LEASES_S = (0.15, 0.5, 0.5, 1.0, 2.0)
 CHAOS_LEASES = 14
 CALM_LEASES = 4
 LONGEST_FAULT_LEASES = 3
 HANDOVER_S = 0.05
+MOVE_GAP_S = 0.005
+MOVES = 3
 SIZES = (2, 6)
 
 MakeWorld = Callable[
@@ -106,8 +113,9 @@ def run(
     world.run_until(calm_s + bound_s(lease_s) + CALM_LEASES * lease_s)
     if recovered_s is not None:
         world.expect_steady(calm_s + bound_s(lease_s), HANDOVER_S)
+        _expect_moves(world)
     servers = len(world.machines)
-    return Outcome(recovered_s, len(world.gaps), world.count, world.now_s, servers, faults)
+    return Outcome(recovered_s, len(world.kernels.gaps), world.count, world.now_s, servers, faults)
 
 
 def _farm(luck: Luck, build: Build, spy: Spy | None, plan: Plan) -> World:
@@ -192,15 +200,42 @@ def _settle(world: World) -> None:
 
 def _could_hold(world: World) -> bool:
     """Return whether a fit candidate and enough voters hear each other."""
+    return bool(_fit(world))
+
+
+def _expect_moves(world: World) -> None:
+    """Move the address on purpose, a few times in a row if there is where to."""
+    world.network.weather = Weather()
+    lease_s = world.electorate.lease_s
+    world.run_until(world.now_s + 2 * lease_s)
+    for _ in range(MOVES):
+        moves = [(one, other) for one, other in permutations(_fit(world), 2)]
+        pairs = [pair for pair in moves if pair[0] == world.holder() and _hear(world, *pair)]
+        if not pairs:
+            return
+        giver, taker = world.luck.choice(pairs)
+        asked_s = world.now_s
+        world.tell(giver, MoveAsked(taker))
+        world.run_until(asked_s + Timing(lease_s).offer_s)
+        world.expect_holder(taker)
+        world.expect_steady(asked_s, MOVE_GAP_S)
+        world.run_until(world.now_s + lease_s * world.luck.random())
+
+
+def _fit(world: World) -> list[str]:
+    """Return the candidates that could hold: healthy, running, and heard by enough voters."""
     there = [m.name for m in world.machines.values() if m.node is not None and not m.frozen]
-    return any(
-        world.machines[name].healthy
-        and world.electorate.is_enough(
-            [voter for voter in there if world.network.connected(name, voter)], name
-        )
+    return [
+        name
         for name in there
         if name in world.electorate.candidates
-    )
+        and world.machines[name].healthy
+        and world.electorate.is_enough([v for v in there if _hear(world, name, v)], name)
+    ]
+
+
+def _hear(world: World, one: str, other: str) -> bool:
+    return one == other or world.network.connected(one, other)
 
 
 def _expect_holder(world: World, calm_s: float) -> float:
@@ -209,5 +244,5 @@ def _expect_holder(world: World, calm_s: float) -> float:
     # A kernel may answer for a daemon that is gone; what counts is what comes after that.
     world.run_until(calm_s + bound_s(lease_s))
     world.expect_holder()
-    gaps = [gap.to_s for gap in world.gaps if gap.to_s > calm_s]
+    gaps = [gap.to_s for gap in world.kernels.gaps if gap.to_s > calm_s]
     return max(gaps, default=calm_s) - calm_s - lease_s

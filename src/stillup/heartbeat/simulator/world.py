@@ -8,7 +8,6 @@ kernel may still do so.
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from stillup.heartbeat.core import Node, Settings
@@ -34,6 +33,7 @@ from stillup.heartbeat.membership import Configuration
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.seal import NotOpened, Opened, Seal
+from stillup.heartbeat.simulator.kernels import Kernels
 from stillup.heartbeat.simulator.luck import Luck, seeded
 from stillup.heartbeat.simulator.machine import Clock, Machine, Parcel
 from stillup.heartbeat.simulator.network import Network
@@ -63,14 +63,6 @@ class Deserted(Exception):
 
 class Spinning(Exception):
     """A node asks to be woken at an instant, is woken, and asks for the same again and again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A time in which nobody answered for the address."""
-
-    from_s: float
-    to_s: float
 
 
 class World:
@@ -111,7 +103,7 @@ class World:
         }
         self.machines |= {name: Machine(name, clocks[name]) for name in newcomers}
         self.now_s = 0.0
-        self.gaps: list[Gap] = []
+        self.kernels = Kernels(self.machines)
         self.late_s = 0.0
         self.trace: deque[tuple[float, str, object]] = deque(maxlen=TRACE)
         self.watch: Callable[[float, str, Effect], None] | None = None
@@ -120,7 +112,6 @@ class World:
         self._preferred = preferred
         self._steps: list[Step] = []
         self.count = 0
-        self._covered_until_s = 0.0
 
     # -- time ------------------------------------------------------------------------------
 
@@ -193,7 +184,7 @@ class World:
         self.kill(name)
         machine = self.machines[name]
         machine.powered = False
-        self._enforce(machine, self.now_s)
+        self.kernels.power_off(machine, self.now_s)
 
     def freeze(self, name: str, after: int | None = None) -> None:
         """Stop a daemon, at once or in the middle of its next effects; the kernel goes on."""
@@ -240,23 +231,23 @@ class World:
 
     def holder(self) -> str | None:
         """Return which kernel answers for the address now; None if none does."""
-        for machine in self.machines.values():
-            if machine.enforced_until_s > self.now_s:
-                return machine.name
-        return None
+        return self.kernels.holder(self.now_s)
 
     def gap_s(self) -> float:
         """Return for how long nobody has answered for the address."""
-        return max(0.0, self.now_s - self._covered_until_s)
+        return self.kernels.gap_s(self.now_s)
 
-    def expect_holder(self) -> None:
-        """Check that somebody answers now.
+    def expect_holder(self, name: str | None = None) -> None:
+        """Check that somebody answers now, or that one.
 
         Raises:
-            Deserted: If nobody does.
+            Deserted: If not.
         """
-        if self.holder() is None:
+        holder = self.holder()
+        if holder is None:
             raise Deserted(self.story("nobody holds, though somebody could"))
+        if name not in {None, holder}:
+            raise Deserted(self.story(f"{holder} holds, though it was to move to {name}"))
 
     def expect_steady(self, from_s: float, most_s: float) -> None:
         """Check that from then on nobody was missing for long.
@@ -268,11 +259,10 @@ class World:
         Raises:
             Deserted: If nobody answered for longer.
         """
-        gaps = [*self.gaps, Gap(self._covered_until_s, self.now_s)]
-        for gap in gaps:
-            if gap.to_s > from_s and gap.to_s - max(gap.from_s, from_s) > most_s:
-                text = f"nobody held from {gap.from_s:.6f} to {gap.to_s:.6f}"
-                raise Deserted(self.story(text))
+        gap = self.kernels.too_long(from_s, most_s, self.now_s)
+        if gap is not None:
+            text = f"nobody held from {gap.from_s:.6f} to {gap.to_s:.6f}"
+            raise Deserted(self.story(text))
 
     # -- what nodes want done --------------------------------------------------------------
 
@@ -284,35 +274,22 @@ class World:
                 return
             if not isinstance(effect, Send):
                 self.trace.append((self.now_s, machine.name, effect))
-            match effect:
-                case Send(to, message):
-                    self._send(machine.name, to, message)
-                case Hold(until_s):
-                    # A shell that comes too late finds that nothing is left.
-                    self._enforce(machine, max(machine.clock.true(until_s), self.now_s))
-                case LetGo() | Give():
-                    self._enforce(machine, self.now_s)
-                case AskWitness(address, number):
-                    self._ping(machine.name, address, number)
-                case Changed() | Arm() | NotGiven() | Forward() | Stopped():
-                    pass
+            self._do(machine, effect)
             if self.watch is not None:
                 self.watch(self.now_s, machine.name, effect)
 
-    def _enforce(self, machine: Machine, until_s: float) -> None:
-        """Set until when a kernel answers, and check that it is the only one."""
-        now_s = self.now_s
-        was_s, machine.enforced_until_s = machine.enforced_until_s, until_s
-        if until_s <= now_s:
-            if was_s > now_s:
-                self._covered_until_s = now_s
-            return
-        for other in self.machines.values():
-            if other is not machine and other.enforced_until_s > now_s:
-                raise TwoHolders(self.story(f"{other.name} and {machine.name} both hold"))
-        if now_s > self._covered_until_s:
-            self.gaps.append(Gap(self._covered_until_s, now_s))
-        self._covered_until_s = until_s
+    def _do(self, machine: Machine, effect: Effect) -> None:
+        match effect:
+            case Send(to, message):
+                self._send(machine.name, to, message)
+            case Hold() | LetGo() | Arm() | Give():
+                wrong = self.kernels.do(machine, effect, self.now_s)
+                if wrong is not None:
+                    raise TwoHolders(self.story(wrong))
+            case AskWitness(address, number):
+                self._ping(machine.name, address, number)
+            case Changed() | NotGiven() | Forward() | Stopped():
+                pass
 
     def _send(self, sender: str, to: str, message: Message) -> None:
         seal = self.machines[sender].seal
