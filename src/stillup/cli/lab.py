@@ -184,7 +184,7 @@ def _status(arguments: argparse.Namespace) -> int:
         print(f"{machine.name:{width}}  {machine.address:15}  {roles:10}  {', '.join(parts)}")
     print(f"{'client':{width}}  {lab.client!s:15}  stillup lab client -- COMMAND")
     for address in forwards:
-        print(f"the virtual IP {lab.farm.vip.addresses[0]} is at {address}")
+        print(f"the virtual IP {lab.farm.vip.first} is at {address}")
     return EXIT_DONE
 
 

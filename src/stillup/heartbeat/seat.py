@@ -86,7 +86,9 @@ class Seat:
         # the daemon runs, what was said about the first seat says nothing about the second.
         incarnation = int.from_bytes(os.urandom(8), "big")
         self.node = Node(
-            NodeSettings(settings.name, around.electorate, vip.preferred, silence_s),
+            NodeSettings(
+                settings.name, around.electorate, vip.preferred, silence_s, settings.failback
+            ),
             incarnation,
             loop.now_s(),
             random.Random(incarnation).random,

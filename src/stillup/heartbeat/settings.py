@@ -32,6 +32,7 @@ KNOWN = frozenset(
         "candidates",
         "voters",
         "vips",
+        "failback",
         "address",
         "interface",
         "watch",
@@ -108,6 +109,7 @@ class DaemonSettings:
     interface: str
     watch: Watch | None
     direct: DirectNetwork | None = None
+    failback: bool = True
 
     @property
     def is_candidate(self) -> bool:
@@ -161,6 +163,7 @@ def of_values(values: dict[str, Json]) -> tuple[DaemonSettings, list[str]]:
         interface=reader.text("interface"),
         watch=_watch(reader),
         direct=_direct(reader),
+        failback=reader.truth("failback", default=True),
     )
     unknown = sorted(set(values) - KNOWN)
     reader.problems += [f"{key}: there is no such setting" for key in unknown]

@@ -39,6 +39,13 @@ class Reader:
         self.problems.append(f"{key}: must be a whole number from {least} to {most}")
         return default
 
+    def truth(self, key: str, *, default: bool) -> bool:
+        """Return yes or no."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            self.problems.append(f"{key}: must be true or false")
+        return value is True
+
     def ipv4(self, key: str) -> str:
         """Return an IPv4 address."""
         value = self.text(key)

@@ -70,7 +70,7 @@ def asking(
         "-P",
         "-m",
         "stillup.lab.asker",
-        str(lab.farm.vip.addresses[0]),
+        str(lab.farm.vip.first),
         lab.farm.site.hosts[0],
         path,
         str(every_s),

@@ -74,7 +74,7 @@ class Lab:
             network.ensure(self.home, network.Lan(self.farm.lan, client_address(self.farm)))
             self._boot_all(chosen, tree)
             self._write_known_hosts()
-            forwarding.ensure(self.home, str(self.farm.vip.addresses[0]))
+            forwarding.ensure(self.home, str(self.farm.vip.first))
 
     def power(self, name: str, *, on: bool) -> None:
         """Pull a server's plug, or switch it on again and wait until it is ready."""
@@ -175,7 +175,7 @@ class Lab:
         if not self.home.key.exists():
             disk.make_key(self.home.key, f"stillup lab {self.home.id}")
         lines = ["127.0.0.1 localhost"]
-        lines += [f"{self.farm.vip.addresses[0]} {host}" for host in self.farm.site.hosts]
+        lines += [f"{self.farm.vip.first} {host}" for host in self.farm.site.hosts]
         lines += [f"{server.address} {server.name}" for server in self.farm.servers]
         lines.append(f"{self.client} client")
         write_file(self.home.hosts, "\n".join([*lines, ""]), 0o644)

@@ -28,6 +28,25 @@ def address(text: str) -> IPv4Address:
     return found
 
 
+def vip(text: str) -> IPv4Address | IPv6Address:
+    """Return the address that ``text`` is, for users to reach the farm by.
+
+    Raises:
+        ValueRefused: ``bad-address``.
+    """
+    if ":" not in text:
+        return address(text)
+    try:
+        found = IPv6Address(text)
+    except ValueError:
+        told = f'{shown(text)} is not an IPv6 address; write one as "fd00:10::1"'
+        raise ValueRefused("bad-address", told) from None
+    if found.scope_id is not None or not _is_for_servers(found):
+        told = f'{shown(text)} is no address of a network; write one as "fd00:10::1"'
+        raise ValueRefused("bad-address", told)
+    return found
+
+
 def _address_hint(text: str) -> str:
     without_prefix, slash, _ = text.partition("/")
     if slash and _is_ipv4(without_prefix):
@@ -58,7 +77,10 @@ def network(text: str) -> IPv4Network:
         told = f'{shown(text)} is not a network; write address and prefix length, as "10.0.0.0/24"'
         raise ValueRefused("bad-network", told) from None
     if isinstance(found, IPv6Network):
-        told = f"{shown(text)} is an IPv6 network; this version runs on IPv4 only"
+        told = (
+            f"{shown(text)} is an IPv6 network; the servers speak IPv4 with each other, so write "
+            "their IPv4 network here and this one as lan6"
+        )
         raise ValueRefused("ipv6-not-yet", told)
     if "/" not in text:
         told = f'{shown(text)} lacks its prefix length; write it after a slash, as "10.0.0.0/24"'
@@ -73,6 +95,37 @@ def network(text: str) -> IPv4Network:
         told = f'{shown(text)} is not a network for servers; private ones are like "10.0.0.0/24"'
         raise ValueRefused("bad-network", told)
     return found
+
+
+def network6(text: str) -> IPv6Network:
+    """Return the IPv6 network that ``text`` is, a /16 to /124.
+
+    Raises:
+        ValueRefused: ``bad-network``, ``host-bits``, ``out-of-range``.
+    """
+    try:
+        found = IPv6Network(text, strict=False) if "/" in text else None
+    except ValueError:
+        found = None
+    if found is None or "%" in text:
+        told = f'{shown(text)} is not an IPv6 network; write it with its length, as "fd00:10::/64"'
+        raise ValueRefused("bad-network", told)
+    if IPv6Address(text.partition("/")[0]) != found.network_address:
+        told = f'{shown(text)} is an address inside a network; the network is "{found}"'
+        raise ValueRefused("host-bits", told)
+    if not 16 <= found.prefixlen <= 124:
+        told = f"{shown(text)} is out of range; the prefix length may be /16 to /124"
+        raise ValueRefused("out-of-range", told)
+    if not _is_for_servers(found.network_address + 1):
+        told = f'{shown(text)} is not a network for servers; private ones are like "fd00:10::/64"'
+        raise ValueRefused("bad-network", told)
+    return found
+
+
+def _is_for_servers(found: IPv6Address) -> bool:
+    """Tell whether it is an address that other networks may know."""
+    special = found.is_link_local or found.is_multicast or found.is_loopback
+    return not special and not found.is_unspecified and found.ipv4_mapped is None
 
 
 def host(text: str) -> str:

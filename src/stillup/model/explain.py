@@ -76,6 +76,9 @@ def _told(error: "ErrorDetails", path: Path) -> tuple[str, str]:
             return _unknown(path)
         case "too_short":
             return f"is empty{_example(path, '; write ')}", "empty-list"
+        case "too_long":
+            told = f"has {context['actual_length']} entries; it may have {context['max_length']}"
+            return told, "too-many"
         case "greater_than_equal" | "less_than_equal":
             return f"{shown(value)} is out of range; it may be {_range(path)}", "out-of-range"
         case _:

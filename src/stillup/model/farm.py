@@ -6,7 +6,7 @@ only, so whoever holds a ``Farm`` holds a sound one. Durations are seconds, size
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 
 class Role(StrEnum):
@@ -37,12 +37,25 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Vip:
-    """The virtual IP; ``lease_s`` bounds an unplanned outage."""
+    """The virtual IPs; ``lease_s`` bounds an unplanned outage."""
 
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[IPv4Address | IPv6Address, ...]
     lease_s: float
-    preferred: str | None
-    """The balancer that should hold the address when all are well; None for no preference."""
+    preferred: tuple[str | None, ...]
+    """Of each address, the balancer that should hold it when all are well; None for any."""
+    failback: bool
+    """Whether an address goes back to its preferred balancer, by a hand-over, once that is well."""
+
+    @property
+    def first(self) -> IPv4Address:
+        """The first IPv4 address, which every farm has: what stands for the farm."""
+        return next(each for each in self.addresses if isinstance(each, IPv4Address))
+
+    def preferred_for(self, address: str) -> str | None:
+        """Return who should hold an address; None for nobody in particular, or no such address."""
+        names = {str(each): name for each, name in zip(self.addresses, self.preferred, strict=True)}
+        return names.get(address)
+
     witness: IPv4Address | None = None
     """What a balancer of two pings when the other one is silent; None for nothing."""
 
@@ -126,6 +139,7 @@ class Farm:
 
     name: str
     lan: IPv4Network
+    lan6: IPv6Network | None
     vip: Vip
     site: Site
     balancer: Balancer

@@ -12,6 +12,7 @@ from stillup.model.farm import (
     Database,
     Farm,
     Promises,
+    Role,
     Server,
     Site,
     Ssh,
@@ -82,12 +83,8 @@ def _farm(file: FarmFile) -> Farm:
     return Farm(
         name=file.farm.name,
         lan=addresses.network(file.network.lan),
-        vip=Vip(
-            addresses=tuple(addresses.address(text) for text in file.vip.addresses),
-            lease_s=LEASE(file.vip.lease),
-            preferred=file.vip.preferred,
-            witness=addresses.address(file.vip.witness) if file.vip.witness else None,
-        ),
+        lan6=addresses.network6(file.network.lan6) if file.network.lan6 is not None else None,
+        vip=_vip(file),
         site=Site(tuple(file.site.hosts), file.site.source, file.site.document_root),
         balancer=Balancer(
             balance=values.balance(file.balancer.balance),
@@ -116,3 +113,23 @@ def _farm(file: FarmFile) -> Farm:
         ),
         direct=addresses.network(file.network.direct) if file.network.direct else None,
     )
+
+
+def _vip(file: FarmFile) -> Vip:
+    given = tuple(addresses.vip(text) for text in file.vip.addresses)
+    preferred = file.vip.preferred
+    if isinstance(preferred, dict):
+        names = {addresses.vip(text): name for text, name in preferred.items()}
+        each = tuple(names.get(address) for address in given)
+    elif preferred is None and len(given) > 1:
+        each = _shared_out(file, len(given))
+    else:
+        each = (preferred,) * len(given)
+    witness = addresses.address(file.vip.witness) if file.vip.witness else None
+    return Vip(given, LEASE(file.vip.lease), each, file.vip.failback, witness)
+
+
+def _shared_out(file: FarmFile, count: int) -> tuple[str, ...]:
+    """Return a balancer for each address, in turn."""
+    balancers = [name for name, server in file.servers.items() if Role.BALANCER in server.roles]
+    return tuple(balancers[place % len(balancers)] for place in range(count))

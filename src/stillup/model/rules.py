@@ -7,7 +7,7 @@ reported twice.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from stillup.model import addresses, direct, schema, values
 from stillup.model.document import Document
@@ -22,7 +22,7 @@ def broken_rules(document: Document) -> Iterator[Problem]:
     for rule in (
         _addresses_in_lan,
         _addresses_apart,
-        _one_vip,
+        _vip_networks,
         _roles_filled,
         _nothing_twice,
         _preferred_is_balancer,
@@ -79,8 +79,13 @@ class _View:
     def lan(self) -> IPv4Network | None:
         return sound(addresses.network, self.at("network", "lan"))
 
-    def vips(self) -> list[tuple[Path, IPv4Address]]:
-        return _addresses(self.items("vip", "addresses"))
+    def lan6(self) -> IPv6Network | None:
+        return sound(addresses.network6, self.at("network", "lan6"))
+
+    def vips(self) -> list[tuple[Path, IPv4Address | IPv6Address]]:
+        given = self.items("vip", "addresses")
+        read = [(path, sound(addresses.vip, item)) for path, item in given]
+        return [(path, address) for path, address in read if address is not None]
 
     def server_addresses(self) -> list[tuple[Path, IPv4Address]]:
         names = self.servers()
@@ -97,7 +102,8 @@ def _addresses(given: list[tuple[Path, object]]) -> list[tuple[Path, IPv4Address
 def _addresses_in_lan(view: _View) -> Iterator[Problem]:
     if (lan := view.lan()) is None:
         return
-    for kind, given in (("vip", view.vips()), ("server", view.server_addresses())):
+    fourth = [(path, vip) for path, vip in view.vips() if isinstance(vip, IPv4Address)]
+    for kind, given in (("vip", fourth), ("server", view.server_addresses())):
         for path, address in given:
             if address not in lan:
                 told = f"{address} is outside the LAN {lan}; take one of {lan[1]} to {lan[-2]}"
@@ -109,23 +115,39 @@ def _addresses_in_lan(view: _View) -> Iterator[Problem]:
 
 
 def _addresses_apart(view: _View) -> Iterator[Problem]:
-    seen: dict[IPv4Address, str] = {}
+    seen: dict[IPv4Address | IPv6Address, str] = {}
     for path, address in view.server_addresses():
         owner = seen.setdefault(address, str(path[1]))
         if owner != path[1]:
             told = f"{address} is the address of {owner} too; each server needs its own"
             yield view.problem(path, told, "address-twice")
-    for path, address in view.vips():
-        if address in seen:
-            told = f"{address} is the address of {seen[address]}; the virtual IP must be free"
+    listed: set[IPv4Address | IPv6Address] = set()
+    for path, vip in view.vips():
+        if vip in seen:
+            told = f"{vip} is the address of {seen[vip]}; the virtual IP must be free"
             yield view.problem(path, told, "vip-is-server")
+        if vip in listed:
+            yield view.problem(path, f"{vip} is listed twice", "listed-twice")
+        listed.add(vip)
 
 
-def _one_vip(view: _View) -> Iterator[Problem]:
-    if len(given := view.items("vip", "addresses")) > 1:
-        path, item = given[1]
-        told = f"{shown(item)} is a second address; this version carries one virtual IP"
-        yield view.problem(path, told, "several-vips-not-yet")
+def _vip_networks(view: _View) -> Iterator[Problem]:
+    vips, lan6 = view.vips(), view.lan6()
+    if vips and not any(isinstance(vip, IPv4Address) for _, vip in vips):
+        told = "has no IPv4 address; the farm needs one, as its servers speak IPv4"
+        yield view.problem(("vip", "addresses"), told, "no-ipv4-vip")
+    for path, vip in vips:
+        if not isinstance(vip, IPv6Address):
+            continue
+        if view.at("network", "lan6") is None:
+            told = f"{vip} needs the LAN's IPv6 network; write lan6 in [network], as fd00:10::/64"
+            yield view.problem(path, told, "no-lan6")
+        elif lan6 is not None and vip not in lan6:
+            told = f"{vip} is outside the LAN's IPv6 network {lan6}; take one of {lan6[1]} and up"
+            yield view.problem(path, told, "vip-outside-lan")
+        elif lan6 is not None and vip == lan6.network_address:
+            told = f"{vip} is every router's address (RFC 4291); take one of {lan6[1]} and up"
+            yield view.problem(path, told, "vip-address-reserved")
 
 
 def _roles_filled(view: _View) -> Iterator[Problem]:
@@ -159,7 +181,24 @@ def _nothing_twice(view: _View) -> Iterator[Problem]:
 
 
 def _preferred_is_balancer(view: _View) -> Iterator[Problem]:
-    preferred, balancers = view.at("vip", "preferred"), view.having(Role.BALANCER)
+    given = view.at("vip", "preferred")
+    table = given if isinstance(given, dict) else {}
+    for text, name in table.items():
+        yield from _preferred_address(view, text)
+        yield from _preferred_name(view, name)
+    if isinstance(given, str):
+        yield from _preferred_name(view, given)
+
+
+def _preferred_address(view: _View, text: str) -> Iterator[Problem]:
+    vips = [vip for _, vip in view.vips()]
+    if vips and sound(addresses.vip, text) not in vips:
+        told = f"{shown(text)} is none of vip.addresses; these are {joined([str(vip) for vip in vips])}"
+        yield view.problem(("vip", "preferred"), told, "not-a-vip")
+
+
+def _preferred_name(view: _View, preferred: object) -> Iterator[Problem]:
+    balancers = view.having(Role.BALANCER)
     if not isinstance(preferred, str) or not balancers or preferred in balancers:
         return
     known = preferred in view.servers()

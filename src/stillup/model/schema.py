@@ -9,11 +9,13 @@ uses them. What concerns several keys at once stands in ``stillup.model.rules``.
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from stillup.model import addresses, values
 from stillup.model.farm import Balance, Role
+from stillup.model.problems import shown
 from stillup.model.quantities import DurationBetween, SizeBetween
+from stillup.model.refused import ValueRefused
 
 LEASE = DurationBetween("150ms", "10s")
 QUEUE = DurationBetween("100ms", "5min")
@@ -21,6 +23,7 @@ OUTAGE = DurationBetween("10ms", "60min")
 PHP_MEMORY = SizeBetween("16MB", "64GB")
 UPLOAD = SizeBetween("1MB", "16GB")
 BUFFER = SizeBetween("16MB", "1024GB")
+MOST_VIPS = 16
 
 
 def _checked(parse: Callable[[str], object]) -> AfterValidator:
@@ -33,6 +36,15 @@ def _checked(parse: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _preferred(given: object) -> object:
+    """Pass a name or a table of names on; told in one sentence, not one for each of the two."""
+    names = list(given.values()) if isinstance(given, dict) else [given]
+    if given is not None and not (names and all(isinstance(name, str) for name in names)):
+        told = f'{shown(given)} is neither a name nor a table of names; write preferred = "lb1"'
+        raise ValueRefused("wrong-type", told)
+    return given
+
+
 _DURATION = Field(json_schema_extra={"pattern": r"^\d+(\.\d+)? ?(ms|s|min)$"})
 _SIZE = Field(json_schema_extra={"pattern": r"^\d+ ?(MB|GB)$"})
 _LABEL = Field(json_schema_extra={"pattern": r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"})
@@ -40,6 +52,11 @@ _IPV4 = Field(json_schema_extra={"format": "ipv4"})
 
 Label = Annotated[str, _checked(values.label), _LABEL]
 Address = Annotated[str, _checked(addresses.address), _IPV4]
+VipAddress = Annotated[
+    str,
+    _checked(addresses.vip),
+    Field(json_schema_extra={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
+]
 Host = Annotated[str, _checked(addresses.host)]
 LocalPath = Annotated[str, _checked(values.local_path)]
 RoleWord = Annotated[
@@ -72,6 +89,12 @@ class NetworkSection(Section):
         description="The servers' IPv4 network. It carries the users, the votes and the site.",
         examples=["10.0.0.0/24"],
     )
+    lan6: Annotated[str, _checked(addresses.network6)] | None = Field(
+        default=None,
+        description="The IPv6 network of the same LAN, which virtual IPs of IPv6 belong to. The "
+        "balancers need an address of it; what the servers say to each other stays IPv4.",
+        examples=["fd00:10::/64"],
+    )
     direct: Annotated[str, _checked(addresses.network)] | None = Field(
         default=None,
         description="A second IPv4 network between the balancers, where there is one. It carries "
@@ -81,23 +104,31 @@ class NetworkSection(Section):
 
 
 class VipSection(Section):
-    """The virtual IP: the address that users reach the farm by."""
+    """The virtual IPs: the addresses that users reach the farm by."""
 
-    addresses: list[Address] = Field(
-        description="The virtual IP: one free IPv4 address of the LAN.",
+    addresses: list[VipAddress] = Field(
+        description="The virtual IPs, 16 at most: free addresses of the LAN, one of IPv4 at "
+        "least. Each is held by one balancer at a time, whoever holds the others.",
         examples=[["10.0.0.1"]],
         min_length=1,
+        max_length=MOST_VIPS,
     )
     lease: Annotated[str, _checked(LEASE), _DURATION] = Field(
         default="500ms",
         description="How long a vote for the holder lasts, 150ms to 10s: the bound on an "
         "unplanned outage. Shorter moves sooner, and needs a network that answers sooner.",
     )
-    preferred: str | None = Field(
+    preferred: Annotated[str | dict[str, str] | None, BeforeValidator(_preferred)] = Field(
         default=None,
-        description="The balancer that should hold the address when all are well. Without it "
-        "the address stays where it is, and no move is made that need not be.",
-        examples=["lb1"],
+        description="The balancer that should hold the addresses when all are well; or, in a "
+        "table, the balancer of each. Without it a single address stays where it is, and "
+        "several are shared out over the balancers in turn.",
+        examples=["lb1", {"10.0.0.1": "lb1", "10.0.0.11": "lb2"}],
+    )
+    failback: bool = Field(
+        default=True,
+        description="Bring an address back to its preferred balancer once that is well again, "
+        "by a hand-over that loses no connection. Without it a person does (`stillup failover`).",
     )
     witness: Address | None = Field(
         default=None,

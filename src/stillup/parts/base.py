@@ -38,6 +38,9 @@ SYSCTLS = (
 )
 """All of them belong to the network namespace, so that they hold in a container as well."""
 
+SYSCTLS6 = (("net.ipv6.ip_nonlocal_bind", "1"),)
+"""As its counterpart above; only for a farm with IPv6, as a kernel without it has no such key."""
+
 
 def wanted(farm: Farm, server: Server) -> Bundle:
     """Return what ``server`` has whatever its roles are."""
@@ -47,7 +50,7 @@ def wanted(farm: Farm, server: Server) -> Bundle:
         server.name,
         packages=packages.of(server.roles),
         directories=(Directory("/etc/stillup"), Directory("/usr/lib/stillup")),
-        sysctls=SYSCTLS,
+        sysctls=SYSCTLS + SYSCTLS6 if farm.lan6 is not None else SYSCTLS,
         files=(
             File(HOSTS, render("base/hosts.j2", values)),
             File(CHRONY, render("base/chrony.conf.j2", values)),

@@ -44,6 +44,8 @@ def rules(farm: Farm, server: Server) -> str:
         {
             "farm": farm,
             "server": server,
+            "vips": [vip for vip in farm.vip.addresses if vip.version == 4],
+            "vips6": [vip for vip in farm.vip.addresses if vip.version == 6],
             "is_balancer": Role.BALANCER in server.roles,
             "is_web": Role.WEB in server.roles,
             "is_database": Role.DATABASE in server.roles,

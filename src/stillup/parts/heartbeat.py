@@ -54,11 +54,12 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
         "vips": [
             {
                 "address": str(address),
-                "prefix": farm.lan.prefixlen,
-                "preferred": farm.vip.preferred,
+                "prefix": (farm.lan6 if farm.lan6 and address.version == 6 else farm.lan).prefixlen,
+                "preferred": farm.vip.preferred_for(str(address)),
             }
             for address in farm.vip.addresses
         ],
+        "failback": farm.vip.failback,
         "address": str(server.address),
         "interface": facts.interface,
         "watch": watch if candidate else None,

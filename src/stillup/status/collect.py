@@ -220,6 +220,7 @@ class Sessions:
 
 def urls(farm: Farm) -> list[str]:
     """Return what is asked for: the site's health page, by every way users come."""
-    addresses = [str(address) for address in farm.vip.addresses]
+    # In a URL, an IPv6 address stands in brackets (RFC 3986 section 3.2.2).
+    addresses = [f"[{vip}]" if vip.version == 6 else str(vip) for vip in farm.vip.addresses]
     schemes = ["http", "https"] if farm.tls.enabled else ["http"]
     return [f"{s}://{address}{farm.balancer.check}" for address in addresses for s in schemes]

@@ -82,7 +82,8 @@ def _nobody(farm: Farm, observed: Observed, address: str) -> Iterator[Finding]:
 
 
 def _not_preferred(farm: Farm, observed: Observed, address: str) -> Iterator[Finding]:
-    holder, preferred = picture.holder(farm, observed, address), farm.vip.preferred
+    holder = picture.holder(farm, observed, address)
+    preferred = farm.vip.preferred_for(address)
     if holder is None or preferred is None or holder == preferred:
         return
     if picture.fit(observed.reached(preferred)):
@@ -90,7 +91,9 @@ def _not_preferred(farm: Farm, observed: Observed, address: str) -> Iterator[Fin
             "vip-not-preferred",
             Severity.NOTE,
             f"{holder} holds {address}, and {preferred} is preferred and healthy",
-            "nothing: it moves back by itself",
+            "nothing: it moves back by itself"
+            if farm.vip.failback
+            else f"`stillup failover --to {preferred}` moves it there",
             holder,
         )
 

@@ -90,6 +90,7 @@ def test_a_voter_watches_nothing_and_is_no_candidate() -> None:
         ({"candidates": ["lb1", "lb3"]}, "candidates: lb3 is not in voters"),
         ({"voters": {}}, "voters: must give each server's address by its name"),
         ({"voters": {"lb1": "x"}}, "voters.lb1: x is not an IPv4 address"),
+        ({"failback": "no"}, "failback: must be true or false"),
         ({"vips": []}, "vips: must list 1 to 64 virtual IPs"),
         ({"vips": [{"address": "10.1.0.1"}] * 65}, "vips: must list 1 to 64 virtual IPs"),
         ({"vips": ["10.0.0.1"]}, "vips[0]: must be an object with an address"),

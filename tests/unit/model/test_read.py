@@ -1,6 +1,6 @@
 """Reading a farm file: what a sound one becomes, and what no bytes can make of it."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,8 @@ def test_the_example_becomes_a_farm_with_every_default_filled_in() -> None:
     assert read_farm(EXAMPLE, "farm.toml") == Farm(
         name="shop",
         lan=IPv4Network("10.0.0.0/24"),
-        vip=Vip((IPv4Address("10.0.0.1"),), lease_s=0.5, preferred=None),
+        lan6=None,
+        vip=Vip((IPv4Address("10.0.0.1"),), lease_s=0.5, preferred=(None,), failback=True),
         site=Site(("shop.example",), "site/", "."),
         balancer=Balancer(Balance.ROUND_ROBIN, "PHPSESSID", "/health", 64, 10.0),
         tls=Tls(enabled=True, certificate=None, key=None, redirect=False),
@@ -229,3 +230,84 @@ def test_no_value_in_the_place_of_another_ends_in_a_traceback(
 def test_any_text_is_shown_bounded_and_printable(text: str) -> None:
     assert shown(text).isprintable()
     assert len(shown(text)) <= 62
+
+
+def several(vip: str, lan6: str = 'lan6 = "fd00:10::/64"') -> Farm | tuple[Problem, ...]:
+    """Read the example with these lines for its virtual IPs."""
+    text = EXAMPLE.decode().replace('addresses = ["10.0.0.1"]', vip)
+    return read_farm(text.replace("[network]\n", f"[network]\n{lan6}\n").encode(), "farm.toml")
+
+
+THREE = 'addresses = ["10.0.0.1", "10.0.0.11", "FD00:10:0::1"]'
+
+
+@pytest.mark.parametrize(
+    ("preferred", "each"),
+    [
+        ("", ("lb1", "lb2", "lb1")),
+        ('preferred = "lb2"', ("lb2", "lb2", "lb2")),
+        ('preferred = { "10.0.0.11" = "lb1", "fd00:10::1" = "lb2" }', (None, "lb1", "lb2")),
+    ],
+    ids=["in turn", "one for all", "a table"],
+)
+def test_several_addresses_each_have_their_balancer(
+    preferred: str, each: tuple[str | None, ...]
+) -> None:
+    farm = several(f"{THREE}\n{preferred}\nfailback = false")
+    assert isinstance(farm, Farm)
+    assert farm.lan6 == IPv6Network("fd00:10::/64")
+    assert farm.vip.preferred == each
+    assert farm.vip.preferred_for("fd00:10::1") == each[2]
+    assert not farm.vip.failback
+
+
+@pytest.mark.parametrize(
+    ("vip", "lan6", "problem"),
+    [
+        (THREE, "", "farm.toml:14: vip.addresses: fd00:10::1 needs the LAN's IPv6 network; write "
+         "lan6 in [network], as fd00:10::/64 [no-lan6]"),
+        (THREE, 'lan6 = "fd00:9::/64"', "farm.toml:14: vip.addresses: fd00:10::1 is outside the "
+         "LAN's IPv6 network fd00:9::/64; take one of fd00:9::1 and up [vip-outside-lan]"),
+        (THREE, 'lan6 = "fd00:10::7/64"', 'farm.toml:10: network.lan6: "fd00:10::7/64" is an '
+         'address inside a network; the network is "fd00:10::/64" [host-bits]'),
+        (THREE, 'lan6 = "10.9.0.0/24"', 'farm.toml:10: network.lan6: "10.9.0.0/24" is not an IPv6 '
+         'network; write it with its length, as "fd00:10::/64" [bad-network]'),
+        (THREE, 'lan6 = "fe80::/64"', 'farm.toml:10: network.lan6: "fe80::/64" is not a network '
+         'for servers; private ones are like "fd00:10::/64" [bad-network]'),
+    ],
+)  # fmt: skip
+def test_an_ipv6_address_needs_its_network(vip: str, lan6: str, problem: str) -> None:
+    read = several(vip, lan6)
+    assert not isinstance(read, Farm)
+    assert problem in map(str, read)
+
+
+@pytest.mark.parametrize(
+    ("vip", "problem"),
+    [
+        ('addresses = ["fd00:10::1"]', "vip.addresses: has no IPv4 address; the farm needs one, "
+         "as its servers speak IPv4 [no-ipv4-vip]"),
+        ('addresses = ["10.0.0.1", "fd00:10::"]', "vip.addresses: fd00:10:: is every router's "
+         "address (RFC 4291); take one of fd00:10::1 and up [vip-address-reserved]"),
+        ('addresses = ["10.0.0.1", "fd00:10::1", "fd00:10:0::1"]',
+         "vip.addresses: fd00:10::1 is listed twice [listed-twice]"),
+        ('addresses = ["10.0.0.1", "fe80::1"]', 'vip.addresses: "fe80::1" is no address of a '
+         'network; write one as "fd00:10::1" [bad-address]'),
+        ('addresses = ["10.0.0.1", "fd00::x"]', 'vip.addresses: "fd00::x" is not an IPv6 address; '
+         'write one as "fd00:10::1" [bad-address]'),
+        (f"addresses = {[f'10.0.0.{last}' for last in range(20, 37)]}",
+         "vip.addresses: has 17 entries; it may have 16 [too-many]"),
+        (f'{THREE}\npreferred = {{ "10.0.0.9" = "lb1" }}', 'vip.preferred: "10.0.0.9" is none of '
+         "vip.addresses; these are 10.0.0.1, 10.0.0.11 and fd00:10::1 [not-a-vip]"),
+        (f'{THREE}\npreferred = {{ "10.0.0.1" = "web1" }}', 'vip.preferred: "web1" is no '
+         "balancer; the balancers are lb1 and lb2 [not-a-balancer]"),
+        (f"{THREE}\npreferred = 5", "vip.preferred: 5 is neither a name nor a table of names; "
+         'write preferred = "lb1" [wrong-type]'),
+        (f"{THREE}\npreferred = {{}}", "vip.preferred: a table is neither a name nor a table of "
+         'names; write preferred = "lb1" [wrong-type]'),
+    ],
+)  # fmt: skip
+def test_what_several_addresses_may_not_be_is_told(vip: str, problem: str) -> None:
+    read = several(vip)
+    assert not isinstance(read, Farm)
+    assert [str(one).partition(": ")[2] for one in read] == [problem]

@@ -42,5 +42,6 @@ class Case:
 
 CASES = (
     Case("farm", ROOT / "examples" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
+    Case("several", GOLDEN / "several" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("three", GOLDEN / "three" / "farm.toml", Facts(12, "8.2", "ens18", "3.11")),
 )

@@ -336,7 +336,7 @@ def test_why_a_whole_farm_serves() -> None:
 
 
 def test_a_preferred_balancer_that_is_fit_and_does_not_hold_is_noted() -> None:
-    wishing = replace(farm(), vip=replace(farm().vip, preferred="lb2"))
+    wishing = replace(farm(), vip=replace(farm().vip, preferred=("lb2",)))
     verdict = judge(wishing, look())
     assert [finding.code for finding in verdict.problems] == ["vip-not-preferred"]
     assert verdict.level is Level.SERVING
