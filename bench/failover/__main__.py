@@ -93,7 +93,7 @@ def _about(told: argparse.Namespace, engines: Path, source: Path) -> Record:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.failover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="runs of each fault [7]")
-    parser.add_argument("--parallel", type=int, default=9, help="fields side by side [9]")
+    parser.add_argument("--parallel", type=int, default=10, help="fields side by side [10]")
     parser.add_argument("--copies", type=int, default=3, help="of each in a whole minute [3]")
     parser.add_argument("--minutes", type=float, default=600.0, help="begin no run after [600]")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a contender")

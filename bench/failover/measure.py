@@ -12,6 +12,8 @@ HELD_WITHIN_S = 0.06
 # What goes on at the very end of the watching for less than this is no outage.
 NOTHING_S = 0.05
 NEAR_S = 0.005
+# What is shorter is no gap: the client asks every 2 ms.
+LEAST_S = 0.006
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def outage(
     for began_s, ended_s in gaps:
         own_s = sum(by_s for at_s, by_s in late if _lengthens(at_s, by_s, began_s, ended_s))
         lasted_s = min(ended_s, to_s) - max(began_s, from_s) - own_s
-        if lasted_s > found.lasted_s:
+        if lasted_s > max(found.lasted_s, LEAST_S):
             found = Outage(lasted_s, ended_s <= to_s or lasted_s < NOTHING_S)
     return found
 

@@ -23,7 +23,7 @@ recipe's configuration), keepalived, ucarp and stillup's heartbeat, each on the 
 ![The table as a picture](failover.svg)
 
 Seconds: **median** (smallest to largest) of the runs. "over 15" is an outage that had not ended when the watching did, that many
-seconds after it began. *Both* is for how long two servers answered for the address, as heard on the wire.
+seconds after it began; 0 is no gap over 6 ms. *Both* is for how long two servers answered for the address, as heard on the wire.
 
 """
 
@@ -36,7 +36,7 @@ METHOD = """
   dies" it opens a connection to port 80 every 2 ms. An outage is the longest time between two answers, less what the client itself was late in
   it (a host that pauses, pauses the client too).
 - A program in the bridge asks both balancers directly every 10 ms who has the address (ARP), also while one is cut off.
-- {parallel} fields run side by side, a third as many for the two rows that count in milliseconds (planned move, HAProxy dies). A run of
+- {parallel} fields run side by side, {fine} for the two rows that count in milliseconds (planned move, HAProxy dies). A run of
   these in which the client was late by more than 8 ms is measured again ({disturbed} were); {failed} runs failed and were made again.
 - Planned moves are asked for as each manual has it: `hb_standby`, SIGUSR2 (ucarp), a clean stop (keepalived has no
   such command), `stillup-heartbeat yield`. While it goes on, a new connection is opened every 5 ms, and one connection stays open.
@@ -70,6 +70,7 @@ def page(
         + METHOD.format(
             settle=2,
             parallel=_word(about, "--parallel"),
+            fine=max(1, 2 * int(_word(about, "--parallel")) // 5),
             copies=3,
             disturbed=sum(bool(one.get("disturbed")) for one in records),
             failed=sum("error" in one for one in records),
@@ -145,9 +146,8 @@ def _moved(records: Sequence[Record], contender: Contender) -> str:
     runs = good(records, contender.name, "planned")
     if not runs:
         return "-"
-    failed = sorted(int(str(one["failed"])) for one in runs)
-    middle = failed[len(failed) // 2]
-    return f"**{middle}** ({failed[0]} to {failed[-1]}); {sum(map(lost, runs))} of {len(runs)}"
+    failed = [float(str(one["failed"])) for one in runs]
+    return f"{_range(failed, 0)}; {sum(map(lost, runs))} of {len(runs)}"
 
 
 def _range(found: Sequence[float], digits: int = 3) -> str:

@@ -60,7 +60,7 @@ class Book:
         """Return whether a run has been made."""
         wanted = (contender, fault, number)
         return any(
-            (one["contender"], one["fault"], one["round"]) == wanted and not one.get("disturbed")
+            (one["contender"], one["row"], one["round"]) == wanted and not one.get("disturbed")
             for one in self.records
         )
 
@@ -89,7 +89,7 @@ class Schedule:
     def faults(self, contenders: Sequence[Contender], faults: Sequence[Fault], rounds: int) -> None:
         """Run every fault on every contender in each round, in turn."""
         # What is counted in milliseconds has few others beside it.
-        for fine, parallel in ((True, max(1, self.parallel // 3)), (False, self.parallel)):
+        for fine, parallel in ((True, max(1, 2 * self.parallel // 5)), (False, self.parallel)):
             chosen = [fault for fault in faults if fault.fine == fine]
             jobs = list(self._missing(contenders, chosen, rounds))
             self._all += len(jobs)
@@ -144,7 +144,7 @@ class Schedule:
                 return
 
     def _keep(self, contender: str, fault: str, number: int, found: Record) -> None:
-        self.book.add({"round": number, "contender": contender, "fault": fault, **found})
+        self.book.add({"round": number, "contender": contender, "row": fault, **found})
         with self._lock:
             self._done += 1
             at_s = time.monotonic() - self._began_s

@@ -46,7 +46,7 @@ def good(records: Sequence[Record], contender: str, fault: str) -> list[Record]:
     return [
         one
         for one in records
-        if (one["contender"], one["fault"]) == (contender, fault)
+        if (one["contender"], one["row"]) == (contender, fault)
         and "error" not in one
         and not one.get("disturbed")
     ]
