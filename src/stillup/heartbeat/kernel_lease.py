@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection
 
 from stillup.errors import StillupError
 from stillup.heartbeat import lease_messages
-from stillup.heartbeat.lease_messages import ARP, INET, NETDEV, Operation
+from stillup.heartbeat.lease_messages import ARP, INET, IPV4, IPV6, NETDEV, Operation
 from stillup.heartbeat.netlink import NETFILTER, Netlink, NetlinkRefused
 from stillup.heartbeat.nftables import Nftables, NftablesRefused
 from stillup.heartbeat.ruleset import PREFIX, interface_rules, is_ipv6, rules, table, without
@@ -33,7 +33,7 @@ TICKET_MS = 20
 """How long a renewal may take. Elements time out on the kernel's tick (4 or 10 ms), early."""
 
 TRIES = 3
-NAMES = {INET: "inet", ARP: "arp", NETDEV: "netdev"}
+NAMES = {INET: "inet", ARP: "arp", NETDEV: "netdev", IPV4: "ip", IPV6: "ip6"}
 
 
 class LeaseNotEnded(StillupError):
@@ -72,6 +72,7 @@ class KernelLease:
         self._netlink = Netlink(NETFILTER)
         self._own_families = [INET] if is_ipv6(address) else [INET, ARP]
         self._families = self._own_families
+        self._others: list[Callable[[], None]] = []
         self.create()
         self.guard_interface()
 
@@ -90,7 +91,7 @@ class KernelLease:
         Raises:
             NftablesRefused: If the kernel refuses.
         """
-        self._nftables.run(self._without(*self._own_families, NETDEV))
+        self._nftables.run(self._without(*self._own_families, NETDEV, IPV6 if is_ipv6(self.address) else IPV4))
         self.close()
 
     def create(self) -> None:
@@ -121,6 +122,21 @@ class KernelLease:
         except NftablesRefused as error:
             self._log("fence partial", {"missing": "netdev", "reason": str(error)})
         self._families = families
+        for create in self._others:
+            create()
+
+    def on_create(self, create: Callable[[], None]) -> None:
+        """Call this now, and whenever rules on the interface are made anew."""
+        self._others.append(create)
+        create()
+
+    def run(self, commands: str) -> None:
+        """Run nftables commands, one transaction.
+
+        Raises:
+            NftablesRefused: If the kernel refuses them.
+        """
+        self._nftables.run(commands)
 
     def renew(self, until_s: float) -> bool:
         """Set the lease to end at ``until_s`` at the latest; return whether it was taken.
@@ -129,6 +145,22 @@ class KernelLease:
             NetlinkRefused: If the kernel refuses for another reason than lateness.
             NftablesRefused: If the rules were gone and cannot be made again.
         """
+        return self.within(
+            until_s,
+            lambda left_ms: lease_messages.renew(self._families, self.address, left_ms),
+        )
+
+    def within(self, until_s: float, steps: Callable[[int], list[Operation]]) -> bool:
+        """Do what is right until ``until_s`` only; return whether the kernel took it in time.
+
+        Args:
+            until_s: On the clock.
+            steps: Given the milliseconds that are left for sure, returns the transaction; its
+                first step hands the ticket in.
+
+        Raises:
+            As ``renew``.
+        """
         for _ in range(TRIES):
             if self._missing(lease_messages.take_ticket(self.address, TICKET_MS)) is not None:
                 self._recreate()
@@ -136,8 +168,7 @@ class KernelLease:
             left_ms = math.floor((until_s - self._now_s()) * 1000) - TICKET_MS
             if left_ms < 1:
                 return False
-            steps = lease_messages.renew(self._families, self.address, left_ms)
-            missing = self._missing(steps)
+            missing = self._missing(steps(left_ms))
             if missing is None:
                 return True
             if missing == 0:
@@ -146,21 +177,40 @@ class KernelLease:
                 self._recreate()
         return False
 
+    def change(self, steps: Callable[[], list[Operation]]) -> None:
+        """Do one transaction; if our tables were gone they are made again first.
+
+        Args:
+            steps: Returns it; called again when the tables were made again.
+
+        Raises:
+            NetlinkRefused: If the kernel refuses it.
+            NftablesRefused: If the rules were gone and cannot be made again.
+        """
+        if self._missing(steps()) is None:
+            return
+        self._recreate()
+        if self._missing(steps()) is not None:
+            raise NetlinkRefused(errno.ENOENT)
+
     def end(self) -> None:
         """End the lease now.
 
         Raises:
             LeaseNotEnded: If the kernel did not take it, for whatever reason.
         """
+        self.end_and(list)
+
+    def end_and(self, steps: Callable[[], list[Operation]]) -> None:
+        """End the lease now and do something else in the same transaction.
+
+        Raises:
+            LeaseNotEnded: As ``end``; then the rest was not done either.
+        """
         try:
-            if self._missing(lease_messages.end(self._families, self.address)) is None:
-                return
-            self._recreate()
-            missing = self._missing(lease_messages.end(self._families, self.address))
+            self.change(lambda: lease_messages.end(self._families, self.address) + steps())
         except (NetlinkRefused, NftablesRefused) as error:
             raise LeaseNotEnded(f"the kernel did not end the lease: {error}") from error
-        if missing is not None:
-            raise LeaseNotEnded("the kernel did not end the lease: its sets are gone")
 
     def left_ms(self) -> int:
         """Return how long the lease still runs, as the kernel says; 0 if it does not."""

@@ -24,7 +24,7 @@ from stillup.heartbeat.attributes import (
 )
 from stillup.heartbeat.ruleset import LEASE, TICKET, table
 
-INET, ARP, NETDEV = 1, 3, 5
+INET, IPV4, ARP, NETDEV, IPV6 = 1, 2, 3, 5, 10
 
 _SUBSYSTEM = 10
 _GET_TABLE = _SUBSYSTEM << 8 | 1
@@ -53,7 +53,7 @@ class Operation:
 
 def take_ticket(address: str, ticket_ms: int) -> list[Operation]:
     """Return the steps that put a fresh ticket in place of any older one."""
-    return [_empty(INET, TICKET, address), _add(INET, TICKET, address, ticket_ms)]
+    return [empty(INET, TICKET, address), add(INET, TICKET, address, ticket_ms)]
 
 
 def renew(families: Iterable[int], address: str, left_ms: int) -> list[Operation]:
@@ -61,15 +61,42 @@ def renew(families: Iterable[int], address: str, left_ms: int) -> list[Operation
 
     Deleting the ticket fails once it has timed out, and with it the whole transaction.
     """
-    steps = [_delete(INET, TICKET, address)]
+    steps = [hand_in(address)]
     for family in families:
-        steps += [_empty(family, LEASE, address), _add(family, LEASE, address, left_ms)]
+        steps += [empty(family, LEASE, address), add(family, LEASE, address, left_ms)]
     return steps
+
+
+def hand_in(address: str) -> Operation:
+    """Return the step that takes the ticket; once that has timed out, nothing is done."""
+    return _delete(INET, TICKET, address)
 
 
 def end(families: Iterable[int], address: str) -> list[Operation]:
     """Return the steps that end the lease at once."""
-    return [_empty(family, LEASE, address) for family in families]
+    return [empty(family, LEASE, address) for family in families]
+
+
+def empty(family: int, name: str, address: str) -> Operation:
+    """Return the step that empties the set ``name`` of an address's table."""
+    return Operation(_DELETE_ELEMENT, 0, _set(family, name, address))
+
+
+def add(
+    family: int, name: str, address: str, timeout_ms: int, key: bytes | None = None
+) -> Operation:
+    """Return the step that adds an element to a set of an address's table.
+
+    Args:
+        family: The table's.
+        name: The set's.
+        address: The virtual IP, and the element unless ``key`` is given.
+        timeout_ms: When the element ends by itself.
+        key: Another element.
+    """
+    timeout = attribute(_TIMEOUT, _MILLISECONDS.pack(timeout_ms))
+    elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address, key), timeout))
+    return Operation(_NEW_ELEMENT, CREATE, _set(family, name, address) + elements)
 
 
 def batch(steps: Iterable[Operation], next_sequence: Callable[[], int]) -> tuple[bytes, list[int]]:
@@ -130,20 +157,10 @@ def _set(family: int, name: str, address: str) -> bytes:
     return head + text(_TABLE_NAME, table(address)) + text(_SET_NAME, name)
 
 
-def _key(address: str) -> bytes:
-    return nested(_KEY, attribute(_VALUE, ipaddress.ip_address(address).packed))
-
-
-def _empty(family: int, name: str, address: str) -> Operation:
-    return Operation(_DELETE_ELEMENT, 0, _set(family, name, address))
+def _key(address: str, key: bytes | None = None) -> bytes:
+    return nested(_KEY, attribute(_VALUE, key or ipaddress.ip_address(address).packed))
 
 
 def _delete(family: int, name: str, address: str) -> Operation:
     elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address)))
     return Operation(_DELETE_ELEMENT, 0, _set(family, name, address) + elements)
-
-
-def _add(family: int, name: str, address: str, timeout_ms: int) -> Operation:
-    timeout = attribute(_TIMEOUT, _MILLISECONDS.pack(timeout_ms))
-    elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address), timeout))
-    return Operation(_NEW_ELEMENT, CREATE, _set(family, name, address) + elements)

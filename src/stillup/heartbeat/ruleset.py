@@ -20,13 +20,16 @@ its own neighbours, *from* the address, so those packets are dropped like all fr
 neighbour advertisement for the address from another source is nobody's to send, and is dropped
 lease or not. (``icmpv6 taddr`` would say it in words, but Debian 12's nftables does not know it.)
 
-The set ``ticket`` is for ``kernel_lease.py``, which explains it.
+The set ``ticket`` is for ``kernel_lease.py``, which explains it. What is let in and out without a
+lease during a hand-over (the set ``open``) is in ``handing_rules.py``.
 
 Every command is an ``add`` that may be repeated, and chains are emptied before they are
 filled in the same transaction, so the rules are renewed without losing a running lease.
 """
 
 import ipaddress
+
+from stillup.heartbeat.handing_rules import OPEN, belonging
 
 PREFIX = "stillup_vip"
 """What the names of all our tables begin with."""
@@ -60,7 +63,9 @@ def interface_rules(address: str, interface: str) -> str:
     hook = f'type filter hook egress device "{interface}" priority 0;'
     netdev.add_sets(LEASE)
     if is_ipv6(address):
-        netdev.add_chain("claimed", hook, f"ip6 saddr {address} ip6 saddr != @{LEASE}")
+        # Of an open connection that lives on at a giver, packets do go out.
+        said = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
+        netdev.add_chain("claimed", hook, f"{said} ip6 saddr {address} ip6 saddr != @{LEASE}")
         netdev.add_rule("claimed", _false_advertisement(address))
     else:
         netdev.add_chain("claimed", hook, f"arp saddr ip {address} arp saddr ip != @{LEASE}")
@@ -105,21 +110,21 @@ class _Table:
 
 def _inet(address: str) -> list[str]:
     inet = _Table("inet", address)
-    inet.add_sets(LEASE, TICKET)
+    inet.add_sets(LEASE, TICKET, OPEN)
     family = "ip6" if is_ipv6(address) else "ip"
     inet.add_chain(
         "incoming",
         "type filter hook prerouting priority raw;",
-        f"{family} daddr {address} {family} daddr != @{LEASE}",
+        f"{family} daddr {address} {family} daddr != @{LEASE} {family} daddr != @{OPEN}",
     )
     inet.add_chain(
         "outgoing",
         "type filter hook output priority raw;",
-        f"{family} saddr {address} {family} saddr != @{LEASE}",
+        f"{family} saddr {address} {family} saddr != @{LEASE} {family} saddr != @{OPEN}",
     )
     if is_ipv6(address):
         inet.add_rule("outgoing", _false_advertisement(address))
-    return inet.commands
+    return inet.commands + belonging(address, table(address))
 
 
 def _arp(address: str) -> list[str]:
