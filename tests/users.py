@@ -20,7 +20,7 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Seen:
     late_s: float = 0.0
     waits: list[Wait] = field(default_factory=list)
     moved_bytes: Counter[str] = field(default_factory=Counter)
-    stream_waits_s: Counter[str] = field(default_factory=Counter)
+    stream_waits_s: dict[str, float] = field(default_factory=dict)
     cut: Counter[str] = field(default_factory=Counter)
 
 
@@ -96,8 +96,9 @@ class Users:
                 ("tunnel", self.wanted.tunnels, self._tunnel),
             )
             for kind, number, act in kinds:
-                for _ in range(number):
-                    lasting.append(tasks.create_task(self._lasting(kind, act, until_s)))
+                lasting += [
+                    tasks.create_task(self._lasting(kind, act, until_s)) for _ in range(number)
+                ]
             asking = tasks.create_task(self._ask_all(until_s))
             waiting = tasks.create_task(ended.wait())
             await asyncio.wait((asking, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -241,7 +242,7 @@ class Users:
     def _moved(self, kind: str, size: int, begun_s: float) -> None:
         self.seen.moved_bytes[kind] += size
         waited_s = time.monotonic() - begun_s
-        self.seen.stream_waits_s[kind] = max(self.seen.stream_waits_s[kind], waited_s)
+        self.seen.stream_waits_s[kind] = max(self.seen.stream_waits_s.get(kind, 0.0), waited_s)
 
     # -- the world -------------------------------------------------------------------------
 
@@ -274,7 +275,7 @@ class Users:
             self.seen.late_s = max(self.seen.late_s, late_s)
 
 
-async def _paced(until_s: float, every: int = 1):  # type: ignore[no-untyped-def]
+async def _paced(until_s: float, every: int = 1) -> AsyncIterator[float]:
     begun_s, number = time.monotonic(), 0
     while True:
         due_s = begun_s + number * every / CHUNKS_A_SECOND

@@ -51,7 +51,7 @@ class Haproxy:
         if given:
             words += f"; add acl #{LIST} {address}"
         asked = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        asked.setblocking(False)
+        asked.settimeout(0)
         try:
             asked.connect(self._path)
             asked.sendall(words.encode() + b"\n")

@@ -2,13 +2,17 @@
 
 The order is what matters. To hold: the kernel's lease first, then the address, then the
 announcement. To let go: the kernel's lease first, at once; the address is tidied away after
-the others have been told, since without a lease it is silent anyway.
+the others have been told, since without a lease it is silent anyway. When it was given away
+instead (``handing.py``), it goes over to ``lo`` until the open connections have ended.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from stillup.heartbeat.address import Addresses
 from stillup.heartbeat.announce import Announcer
+from stillup.heartbeat.handing import Handing
+from stillup.heartbeat.haproxy import Haproxy
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.kernel_lease import KernelLease, remove_all_but
 from stillup.heartbeat.loop import Loop
@@ -26,6 +30,27 @@ RESTORE_S = 0.05
 """The shortest time between two restorations of an address that somebody else removes."""
 
 
+LOOPBACK = 1
+"""The index of ``lo``, the first interface of every network namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """What handing an address over takes.
+
+    Args:
+        peers: The other candidates' LAN addresses by name.
+        drain_s: How long open connections may live on here at most.
+        haproxy: Told that the address was given away.
+        drained: Called when they have ended, or were ended.
+    """
+
+    peers: Mapping[str, str]
+    drain_s: float
+    haproxy: Haproxy
+    drained: Callable[[], None]
+
+
 class Holding:
     """Holds one virtual IP, or does not.
 
@@ -35,13 +60,21 @@ class Holding:
         link: The LAN interface; None while it is missing.
         interface: Its name.
         journal: The log.
+        succession: For handing it over.
 
     Raises:
         NftablesRefused: If the rules cannot be made; without them nothing may be held.
     """
 
     def __init__(
-        self, loop: Loop, vip: Vip, link: LinkSeen | None, interface: str, journal: Journal
+        self,
+        loop: Loop,
+        vip: Vip,
+        link: LinkSeen | None,
+        interface: str,
+        journal: Journal,
+        *,
+        succession: Succession,
     ) -> None:
         self.vip = vip
         self.held = False
@@ -55,6 +88,17 @@ class Holding:
         self.fence = KernelLease(vip.address, interface, loop.now_s, journal)
         self.announcer = Announcer(loop, vip.address, self._on_claim, journal.rarely)
         self.announcer.attach_to(link)
+        self._drained = succession.drained
+        self.handing = Handing(
+            loop,
+            self.fence,
+            succession.peers,
+            succession.drain_s,
+            succession.haproxy,
+            journal,
+            self._on_drained,
+        )
+        self.handing.on_link(link)
         self._clear_leftovers()
         self._loop.at(self._timer("fence"), loop.now_s() + CHECK_S, self._look_after_fence)
 
@@ -84,13 +128,35 @@ class Holding:
         Raises:
             LeaseNotEnded: If it did not take that; the daemon must end and say nothing more.
         """
-        self.fence.end()
-        self.held = False
-        self.since_s = None
-        self.announcer.end()
-        now_s = self._loop.now_s()
-        self._loop.at(self._timer("leftover"), now_s, lambda _: self._remove())
-        self._loop.at(self._timer("fence"), now_s + CHECK_S, self._look_after_fence)
+        self.handing.let_go()
+        self._end()
+        self._tidy(self._remove)
+
+    def give(self, to: str, until_s: float) -> None:
+        """Have the kernel stop answering, now, but let open connections go on.
+
+        Args:
+            to: Who has it now.
+            until_s: Until when what is not for connections here is passed on to it.
+
+        Raises:
+            LeaseNotEnded: As ``let_go``.
+        """
+        self.handing.give(to, until_s)
+        self._end()
+        # It is on both at no time too few: sockets need it on one of them.
+        self._tidy(self._put_aside)
+
+    def arm(self, giver: str, until_s: float) -> None:
+        """Take what ``giver`` passes on as soon as it lets go, and announce nothing."""
+        if self.handing.arm(giver, until_s):
+            self._add(LOOPBACK, self._host_prefix)
+            due_s = max(self._loop.now_s(), until_s)
+            self._loop.at(self._timer("armed"), due_s, lambda _: self._tidy_if_idle())
+
+    def forward(self, givers: tuple[str, ...]) -> None:
+        """Pass what belongs to no connection here on to these."""
+        self.handing.forward(givers)
 
     def clear(self) -> None:
         """Take the address off before the daemon ends; the rules stay and keep it silent."""
@@ -101,8 +167,9 @@ class Holding:
 
         To be called when it has been let go; no other call may follow.
         """
-        for timer in ("fence", "leftover", "restore"):
+        for timer in ("fence", "leftover", "restore", "armed"):
             self._loop.at(self._timer(timer), None, lambda _: None)
+        self.handing.close()
         self.announcer.end()
         self.announcer.attach_to(None)
         self._remove()
@@ -117,6 +184,7 @@ class Holding:
     def on_link(self, before: LinkSeen | None, now: LinkSeen | None) -> None:
         """The interface changed: it came, went, or got or lost its carrier."""
         self._link = now
+        self.handing.on_link(now)
         anew = now is not None and (before is None or before.index != now.index)
         if now is None or anew or (before and before.hardware != now.hardware):
             self.announcer.attach_to(now)
@@ -153,20 +221,57 @@ class Holding:
     def _gain(self) -> None:
         self.held = True
         self.since_s = self._loop.now_s()
-        self._loop.at(self._timer("leftover"), None, lambda _: None)
         self._loop.at(self._timer("fence"), None, self._look_after_fence)
         self._place()
         self.announce()
+        self.handing.gained()
+        self._tidy(self._remove_aside)
 
     def _place(self) -> None:
         """Put the address on the interface; when that is missing, ``on_link`` does it later."""
         if self._link is None:
             return
+        if not self._add(self._link.index, self.vip.prefix):
+            self._loop.at(self._timer("restore"), self._loop.now_s() + RESTORE_S, self._restore)
+
+    def _add(self, index: int, prefix: int) -> bool:
         try:
-            self._addresses.add(self._link.index, self.vip.address, self.vip.prefix)
+            return self._addresses.add(index, self.vip.address, prefix)
         except NetlinkRefused as error:
             self._journal.rarely("address not added", {"reason": error.strerror})
-            self._loop.at(self._timer("restore"), self._loop.now_s() + RESTORE_S, self._restore)
+            return False
+
+    @property
+    def _host_prefix(self) -> int:
+        return 128 if ":" in self.vip.address else 32
+
+    def _end(self) -> None:
+        self.held = False
+        self.since_s = None
+        self.announcer.end()
+        due_s = self._loop.now_s() + CHECK_S
+        self._loop.at(self._timer("fence"), due_s, self._look_after_fence)
+
+    def _tidy(self, act: Callable[[], None]) -> None:
+        """Do this when the others have been told, unless another is to be done by then."""
+        self._loop.at(self._timer("leftover"), self._loop.now_s(), lambda _: act())
+
+    def _tidy_if_idle(self) -> None:
+        if not self.held and not self.handing.draining:
+            self._remove()
+
+    def _put_aside(self) -> None:
+        """Leave the address on ``lo`` only."""
+        self._add(LOOPBACK, self._host_prefix)
+        self._remove_from(lambda index: index != LOOPBACK)
+
+    def _remove_aside(self) -> None:
+        self._remove_from(lambda index: index == LOOPBACK)
+
+    def _on_drained(self) -> None:
+        if not self.held:
+            self._remove()
+        self._drained()
 
     def _restore(self, now_s: float) -> None:
         """Put the address back if it is not there."""
@@ -196,7 +301,11 @@ class Holding:
             self._remove()
 
     def _remove(self) -> None:
-        _take_off(self._addresses, self._addresses.places(self.vip.address), self._journal)
+        self._remove_from(lambda _: True)
+
+    def _remove_from(self, chosen: Callable[[int], bool]) -> None:
+        found = self._addresses.places(self.vip.address)
+        _take_off(self._addresses, (each for each in found if chosen(each.index)), self._journal)
 
     def _look_after_fence(self, now_s: float) -> None:
         try:

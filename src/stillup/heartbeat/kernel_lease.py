@@ -91,7 +91,9 @@ class KernelLease:
         Raises:
             NftablesRefused: If the kernel refuses.
         """
-        self._nftables.run(self._without(*self._own_families, NETDEV, IPV6 if is_ipv6(self.address) else IPV4))
+        self._nftables.run(
+            self._without(*self._own_families, NETDEV, IPV6 if is_ipv6(self.address) else IPV4)
+        )
         self.close()
 
     def create(self) -> None:

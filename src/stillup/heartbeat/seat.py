@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 from stillup.heartbeat import report
 from stillup.heartbeat.core import Node
@@ -18,6 +19,8 @@ from stillup.heartbeat.events import (
     Arm,
     AskWitness,
     Changed,
+    DrainEnded,
+    Effect,
     Event,
     Forward,
     Give,
@@ -29,7 +32,8 @@ from stillup.heartbeat.events import (
     Stopping,
     TimerFired,
 )
-from stillup.heartbeat.holding import Holding
+from stillup.heartbeat.haproxy import Haproxy
+from stillup.heartbeat.holding import Holding, Succession
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.known import Status
 from stillup.heartbeat.link import LinkWatch
@@ -94,9 +98,17 @@ class Seat:
             random.Random(incarnation).random,
         )
         self.history = History(loop.now_s())
+        self._refused: Json = None
         self.holding: Holding | None = None
         if settings.is_candidate:
-            self.holding = Holding(loop, vip, around.link.now, settings.interface, around.journal)
+            self.holding = Holding(
+                loop,
+                vip,
+                around.link.now,
+                settings.interface,
+                around.journal,
+                succession=self._succession(),
+            )
 
     @property
     def held(self) -> bool:
@@ -105,27 +117,43 @@ class Seat:
 
     def handle(self, event: Event) -> bool:
         """Hand an event to the node and do what it says; return whether it let go."""
-        loop = self._around.loop
         let_go = False
-        for effect in self.node.handle(event, loop.now_s()):
-            match effect:
-                case Send(to, message):
-                    self._around.send(to, message, self.vip.address)
-                case Hold(until_s):
-                    if self.holding is not None:
-                        self.holding.hold(until_s)
-                case LetGo(reason):
-                    let_go = True
-                    self._let_go(reason)
-                case Give(_, _, reason):
-                    let_go = True
-                    self._let_go(reason)
-                case Arm() | NotGiven() | Forward() | Stopped() | AskWitness():
-                    pass
-                case Changed():
-                    self._on_changed(effect)
-        loop.at(self._timer, self.node.next_timer_s(), self._on_timer)
+        for effect in self.node.handle(event, self._around.loop.now_s()):
+            let_go = let_go or isinstance(effect, LetGo | Give)
+            self._do(effect)
+        self._around.loop.at(self._timer, self.node.next_timer_s(), self._on_timer)
         return let_go
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send(to, message):
+                self._around.send(to, message, self.vip.address)
+            case Changed():
+                self._on_changed(effect)
+            case NotGiven(to, reason):
+                self._not_given(to, reason)
+            case Stopped() | AskWitness():
+                pass
+            case Hold() | LetGo() | Give() | Arm() | Forward():
+                if self.holding is not None:
+                    self._do_with(self.holding, effect)
+            case _:
+                assert_never(effect)
+
+    def _do_with(self, holding: Holding, effect: Hold | LetGo | Give | Arm | Forward) -> None:
+        match effect:
+            case Hold(until_s):
+                holding.hold(until_s)
+            case LetGo(reason):
+                self._let_go(holding, reason)
+            case Give():
+                self._give(holding, effect)
+            case Arm(giver, until_s):
+                holding.arm(giver, until_s)
+            case Forward(givers):
+                holding.forward(givers)
+            case _:
+                assert_never(effect)
 
     def on_link(self, before: LinkSeen | None, now: LinkSeen | None) -> None:
         """The interface changed."""
@@ -161,6 +189,7 @@ class Seat:
         told = report.seat(self.vip, self.node.status(now_s), self.history, now_s)
         if self.holding is not None:
             told["kernel"] = _kernel(self.holding)
+            told["handing"] = {**self.holding.handing.status(), "refused": self._refused}
         return told
 
     def sentence(self) -> str:
@@ -179,12 +208,39 @@ class Seat:
     def _on_timer(self, _now_s: float) -> None:
         self.handle(TimerFired())
 
-    def _let_go(self, reason: str) -> None:
-        """Let go; if the kernel does not take it, this raises and the process ends."""
-        assert self.holding is not None
+    def _succession(self) -> Succession:
+        settings, journal = self._around.settings, self._around.journal
+        others = [name for name in settings.candidates if name != settings.name]
+        return Succession(
+            {name: settings.voters[name] for name in others},
+            settings.drain_s,
+            Haproxy(self._around.loop, settings.haproxy, journal.rarely),
+            self._on_drained,
+        )
+
+    def _on_drained(self) -> None:
+        self.handle(DrainEnded())
+
+    def _give(self, holding: Holding, effect: Give) -> None:
+        """Give the address away; if the kernel does not take it, this raises, as below."""
+        held_s = self._held_s(holding)
+        holding.give(effect.to, effect.until_s)
+        fields = {"address": self.vip.address, "to": effect.to, "held": f"{held_s:.3f}s"}
+        self._around.journal("vip given", {**fields, "reason": effect.reason})
+
+    def _not_given(self, to: str | None, reason: str) -> None:
+        self._refused = {"at": round(time.time(), 3), "to": to, "reason": reason}
+        fields = {"address": self.vip.address, "to": to, "reason": reason}
+        self._around.journal("vip not given", fields)
+
+    def _held_s(self, holding: Holding) -> float:
         now_s = self._around.loop.now_s()
-        held_s = now_s - (self.holding.since_s or now_s)
-        self.holding.let_go()
+        return now_s - (holding.since_s or now_s)
+
+    def _let_go(self, holding: Holding, reason: str) -> None:
+        """Let go; if the kernel does not take it, this raises and the process ends."""
+        held_s = self._held_s(holding)
+        holding.let_go()
         fields = {"address": self.vip.address, "held": f"{held_s:.3f}s", "reason": reason}
         self._around.journal("vip let go", fields)
 

@@ -21,6 +21,8 @@ PORT = 6940
 CONTROL = "/run/stillup/heartbeat.sock"
 LEASE_MS = (100, 10_000)
 MOST_VIPS = 64
+DRAIN_S = (0, 86_400)
+DEFAULT_DRAIN_S = 300
 KEY_BYTES = 16
 KNOWN = frozenset(
     {
@@ -37,6 +39,8 @@ KNOWN = frozenset(
         "interface",
         "watch",
         "direct",
+        "drain_s",
+        "haproxy",
     }
 )
 
@@ -110,6 +114,8 @@ class DaemonSettings:
     watch: Watch | None
     direct: DirectNetwork | None = None
     failback: bool = True
+    drain_s: float = DEFAULT_DRAIN_S
+    haproxy: str | None = None
 
     @property
     def is_candidate(self) -> bool:
@@ -164,6 +170,8 @@ def of_values(values: dict[str, Json]) -> tuple[DaemonSettings, list[str]]:
         watch=_watch(reader),
         direct=_direct(reader),
         failback=reader.truth("failback", default=True),
+        drain_s=reader.number("drain_s", *DRAIN_S, DEFAULT_DRAIN_S),
+        haproxy=reader.optional_text("haproxy"),
     )
     unknown = sorted(set(values) - KNOWN)
     reader.problems += [f"{key}: there is no such setting" for key in unknown]

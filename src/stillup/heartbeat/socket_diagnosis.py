@@ -5,7 +5,6 @@ Source: sock_diag(7), linux/inet_diag.h; the filter program is ``inet_diag_bc_op
 
 import errno
 import ipaddress
-import socket
 import struct
 from collections.abc import Iterator
 
@@ -17,6 +16,7 @@ DIAGNOSIS = 4
 
 _BY_FAMILY, _DESTROY = 20, 21
 _TCP = 6
+_IPV4, _IPV6 = 2, 10
 _BYTECODE = 1
 _SOURCE = 7
 _HEADER = struct.Struct("=BBBxI")
@@ -80,7 +80,7 @@ class Connections:
 
     @property
     def _kind(self) -> int:
-        return socket.AF_INET6 if len(self._packed) == 16 else socket.AF_INET
+        return _IPV6 if len(self._packed) == 16 else _IPV4
 
 
 def _identity(answer: Message) -> bytes:
