@@ -70,28 +70,38 @@ def test_more_servers_than_a_filter_holds_are_refused() -> None:
         datagrams(b"SU", [f"10.0.{number // 250}.{number % 250 + 1}" for number in range(251)])
 
 
-def test_every_rule_drops_what_is_not_in_the_lease() -> None:
-    said = [each for each in rules("10.0.0.1").splitlines() if each.startswith("add rule")]
-    said += [
-        each for each in interface_rules("10.0.0.1", "eth0").splitlines() if "add rule" in each
-    ]
+FENCING = ("incoming", "outgoing", "asked", "claimed")
+
+
+def fence(address: str) -> list[str]:
+    """The rules in the chains that hold a server to its lease, as ``CHAIN RULE``."""
+    said = f"{rules(address)}\n{interface_rules(address, 'eth0')}".splitlines()
+    found = [each.split(maxsplit=4)[4] for each in said if each.startswith("add rule")]
+    return [each for each in found if each.startswith(FENCING)]
+
+
+def test_every_rule_of_the_fence_drops_what_is_not_in_the_lease() -> None:
+    said = fence("10.0.0.1")
 
     assert len(said) == 5
-    assert all("10.0.0.1" in each and "!= @lease counter drop" in each for each in said)
+    assert all("10.0.0.1" in each and "!= @lease" in each for each in said)
+    assert all(each.endswith("counter drop") for each in said)
+    # Open connections go on without one; nobody on the LAN is told of that.
+    assert [each.split()[0] for each in said if "@open" in each] == ["incoming", "outgoing"]
 
 
 def test_an_ipv6_address_has_sets_of_its_kind_and_no_arp() -> None:
     said = f"{rules('fd00:10::1')}\n{interface_rules('fd00:10::1', 'eth0')}"
-    dropping = [each for each in said.splitlines() if each.startswith("add rule")]
 
     assert "add set inet stillup_vip_fd00_10__1 lease { type ipv6_addr; flags timeout; }" in said
     assert "arp" not in said
-    assert [each.partition("fd00_10__1 ")[2] for each in dropping] == [
-        "incoming ip6 daddr fd00:10::1 ip6 daddr != @lease counter drop",
-        "outgoing ip6 saddr fd00:10::1 ip6 saddr != @lease counter drop",
+    assert fence("fd00:10::1") == [
+        "incoming ip6 daddr fd00:10::1 ip6 daddr != @lease ip6 daddr != @open counter drop",
+        "outgoing ip6 saddr fd00:10::1 ip6 saddr != @lease ip6 saddr != @open counter drop",
         "outgoing icmpv6 type nd-neighbor-advert @th,64,128 "
         "0xfd000010000000000000000000000001 ip6 saddr != fd00:10::1 counter drop",
-        "claimed ip6 saddr fd00:10::1 ip6 saddr != @lease counter drop",
+        "claimed icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } "
+        "ip6 saddr fd00:10::1 ip6 saddr != @lease counter drop",
         "claimed icmpv6 type nd-neighbor-advert @th,64,128 "
         "0xfd000010000000000000000000000001 ip6 saddr != fd00:10::1 counter drop",
     ]
