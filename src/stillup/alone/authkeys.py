@@ -61,10 +61,12 @@ def read(text: str, file: str, mode: int) -> AuthKeys:
             continue
         if words[0] == "auth":
             signs_line = line
-            note(line, " ".join(words[:2]), _auth(words, asked))
+            note(line, "auth", _auth(words, asked))
         else:
             verdict = _secret(words, asked, crc)
-            note(line, " ".join(words[:2]), verdict)
+            # A word in the wrong place may be the secret.
+            known = words[:2] if words[1:2] and words[1] in METHODS else ["..."]
+            note(line, " ".join(known), verdict)
     if asked.signs is None:
         note(signs_line, "auth", refused("no key is said to sign; write auth and its number"))
     elif asked.signs not in asked.secrets:

@@ -137,7 +137,7 @@ def _deadtime(directive: Directive, asked: HaCf) -> Verdict:
     return translated(f"{told}; {_spelled(seconds)}")
 
 
-def _keepalive(directive: Directive, asked: HaCf) -> Verdict:
+def _keepalive(directive: Directive, _: HaCf) -> Verdict:
     seconds = _seconds(directive)
     if seconds is None:
         return _no_time("keepalive 1")
@@ -145,7 +145,7 @@ def _keepalive(directive: Directive, asked: HaCf) -> Verdict:
 
 
 def _time_not_needed(text: str) -> Callable[[Directive, HaCf], Verdict]:
-    def verdict(directive: Directive, asked: HaCf) -> Verdict:
+    def verdict(directive: Directive, _: HaCf) -> Verdict:
         if _seconds(directive) is None:
             return _no_time(f"{directive.name} 10")
         return not_needed(text)
@@ -193,7 +193,7 @@ def _ucast(directive: Directive, asked: HaCf) -> Verdict:
     )
 
 
-def _bcast(directive: Directive, asked: HaCf) -> Verdict:
+def _bcast(directive: Directive, _: HaCf) -> Verdict:
     if not directive.words:
         return refused("names no interface; take the line out")
     return translated(
@@ -223,7 +223,7 @@ def _log_file(directive: Directive, asked: HaCf) -> Verdict:
         if directive.name == "logfile"
         else ("the log, which has no second part for debugging, is written there as well")
     )
-    return honoured(f"{what}; make it turn with logrotate's copytruncate")
+    return honoured(what)
 
 
 def _seconds(directive: Directive) -> float | None:

@@ -57,8 +57,14 @@ def read(files: Files, server: Server) -> HaD:
     resources = haresources.read(files.haresources, files.names[2], cf.nodes, server.scripts)
     place = _Place(cf, resources, server, files.names)
     values = place.values()
-    fates = (*cf.fates, *auth.fates, *resources.fates, *place.fates)
-    return HaD(values, auth, tuple(cf.logs), fates)
+    # What was found out about a server says more than that its line was read.
+    known = {fate.line for fate in place.fates if fate.what.startswith("node ")}
+    read_only = [fate for fate in cf.fates if fate.line not in known]
+    fates = sorted(
+        (*read_only, *auth.fates, *resources.fates, *place.fates),
+        key=lambda fate: (files.names.index(fate.file), fate.line or 1_000_000),
+    )
+    return HaD(values, auth, tuple(cf.logs), tuple(fates))
 
 
 class _Place:
@@ -98,7 +104,7 @@ class _Place:
         witness = self._witness(own, set(voters.values()))
         if witness is not None:
             values["witness"] = witness
-        return values | self._hooks()
+        return values | self._direct(own) | self._hooks()
 
     # -- this server and the others --------------------------------------------------------
 
@@ -174,7 +180,7 @@ class _Place:
                         self._names[0],
                         line,
                         f"node {node}",
-                        *_pair(honoured(f"its address is {address}")),
+                        *_pair(honoured(f"has a vote at {address}, and may hold the addresses")),
                     )
                 )
             elif own.address:
@@ -223,6 +229,22 @@ class _Place:
             verdict = translated(f"not in the file; the witness is {address}, {from_where}")
             self.fates.append(Fate(self._names[0], 0, "ping", *_pair(verdict)))
         return address
+
+    def _direct(self, own: Bearing) -> dict[str, Json]:
+        """Return the second network between two servers, if ``ucast`` names one."""
+        others = [node for node in self._cf.nodes if node != self._server.name]
+        for device, address in self._cf.peers:
+            here = next((one for one in self._server.bearings if one.interface == device), None)
+            if here is None or device == own.interface or len(others) != 1:
+                continue
+            if here.address != address and here.reaches(address):
+                return {
+                    "direct": {
+                        "address": here.address,
+                        "peers": {others[0]: address},
+                    }
+                }
+        return {}
 
     # -- what is held ----------------------------------------------------------------------
 

@@ -142,7 +142,8 @@ def _is_told(problem: str, told: Told) -> bool:
     """Return whether something was said of this key already, or will be once that is mended."""
     first = _placed(problem)[0][:1]
     said = {path[:1] for path, _ in told}
-    return first in said or (first == ("address",) and ("name",) in said)
+    follows = first in {("address",), ("interface",)}
+    return first in said or (follows and said & {("name",), ("voters",)} != set())
 
 
 def _placed(problem: str) -> tuple[Path, str]:

@@ -59,6 +59,9 @@ COMMANDS = {
     "drain": Command("drain", "take a web server out of use, losing nothing", tells_json=True),
     "undrain": Command("drain", "put a web server back into use", tells_json=True),
     "release": Command("release", "bring the site to every web server at once", tells_json=True),
+    "heartbeat": Command(
+        "heartbeat", "hold a virtual IP without a farm: the daemon alone", tells_json=True
+    ),
     "simulate": Command(
         "simulate", "the heartbeat against faults, in virtual time", tells_json=True
     ),

@@ -7,12 +7,13 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from stillup.errors import EXIT_DONE, EXIT_WORLD, StillupError
 from stillup.heartbeat import settings
 from stillup.heartbeat.control import ask
-from stillup.heartbeat.settings import CONTROL
+from stillup.heartbeat.settings import CONTROL, DaemonSettings
 from stillup.heartbeat.settings_reader import Json
 
 CONFIG = "/etc/stillup/heartbeat.json"
@@ -44,14 +45,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(config: Path, control: Path | None) -> int:
-    """Be the daemon."""
-    from stillup.heartbeat.daemon import Daemon
-
+    """Be the daemon, with the settings and keys in these files or handed over by systemd."""
     handed = os.environ.get("CREDENTIALS_DIRECTORY")
     if handed and (Path(handed) / config.name).exists():
         config = Path(handed) / config.name
     told = settings.load(config)
-    keys = settings.load_keys(told, handed)
+    return serve(told, settings.load_keys(told, handed), control)
+
+
+def serve(told: DaemonSettings, keys: Mapping[int, bytes], control: Path | None) -> int:
+    """Be the daemon, with these settings and keys."""
+    from stillup.heartbeat.daemon import Daemon
+
     folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     runtime = Path(folder) if folder else None
     if control is None:
