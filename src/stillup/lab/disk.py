@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 from stillup.errors import LabFailed
@@ -29,12 +29,15 @@ class Disk:
     image: Path
     direct: IPv4Interface | None = None
     """Its address in the second network, on eth1; None without one."""
+    sixth: IPv6Interface | None = None
+    """Its IPv6 address on the LAN; None without one."""
 
     @property
     def links(self) -> JsonObject:
         """What the machine's record says of its network."""
         direct = {} if self.direct is None else {"direct": str(self.direct)}
-        return {"address": str(self.address), **direct}
+        sixth = {} if self.sixth is None else {"sixth": str(self.sixth)}
+        return {"address": str(self.address), **direct, **sixth}
 
 
 def is_as_wanted(home: Home, disk: Disk) -> bool:
@@ -130,11 +133,13 @@ def _write_network(upper: Path, image: Path, disk: Disk) -> None:
     for name, address in ((INTERFACE, disk.address), (DIRECT_INTERFACE, disk.direct)):
         if address is not None:
             text += f"\nauto {name}\niface {name} inet static\n    address {address}\n"
+        if name == INTERFACE and disk.sixth is not None:
+            text += f"    up ip address add {disk.sixth} dev {name} nodad\n"
     _write(upper, image, "etc/network/interfaces", text)
 
 
 def _links(record: JsonObject) -> JsonObject:
-    return {key: record[key] for key in ("address", "direct") if key in record}
+    return {key: record[key] for key in ("address", "direct", "sixth") if key in record}
 
 
 def _write(upper: Path, image: Path, name: str, text: str, mode: int = 0o644) -> None:

@@ -14,7 +14,7 @@ from threading import Event
 from stillup.errors import InputRefused, LabFailed
 from stillup.lab import cgroup, disk, forwarding, inotify, machine, network, preflight
 from stillup.lab.image import image
-from stillup.lab.names import client_address, mac, on_direct
+from stillup.lab.names import client_address, mac, on_direct, sixth
 from stillup.lab.state import (
     LABS,
     Home,
@@ -71,7 +71,9 @@ class Lab:
         with locked(self.home, "up", self._report):
             self._prepare()
             self._remove_strangers()
-            network.ensure(self.home, network.Lan(self.farm.lan, client_address(self.farm)))
+            client = client_address(self.farm)
+            lan = network.Lan(self.farm.lan, client, sixth(self.farm, client))
+            network.ensure(self.home, lan)
             self._boot_all(chosen, tree)
             self._write_known_hosts()
             forwarding.ensure(self.home, str(self.farm.vip.first))
@@ -207,6 +209,7 @@ class Lab:
             mac(self.home.id, server.name),
             tree,
             self._direct(server),
+            sixth(self.farm, server.address),
         )
         on = machine.is_on(self.home, server.name)
         # A machine whose switch died has no link any more, and gets one only by booting.

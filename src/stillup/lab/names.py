@@ -6,7 +6,7 @@ namespaces the names are short and the same in every lab.
 """
 
 import hashlib
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 from pathlib import Path
 
 from stillup.errors import LabFailed
@@ -74,4 +74,27 @@ def client_address(farm: Farm) -> IPv4Address:
             return address
     raise LabFailed(
         f"the LAN {farm.lan} has no free address for the lab's client: widen network.lan"
+    )
+
+
+def sixth(farm: Farm, address: IPv4Address) -> IPv6Interface | None:
+    """Return the IPv6 address of a host of the LAN; None where the farm has no IPv6.
+
+    It has the number of the host's IPv4 address: ``10.0.0.2`` is ``fd00:10::2``. Where a
+    virtual IP has that one, or the network has no such number, the last bytes tell that it is
+    another.
+
+    Raises:
+        LabFailed: If the IPv6 network is too small for that.
+    """
+    if farm.lan6 is None:
+        return None
+    number = int(address) - int(farm.lan.network_address)
+    for offset in (0, farm.lan6.num_addresses // 2):
+        at = int(farm.lan6.network_address) + offset + number
+        found = IPv6Address(at)
+        if found in farm.lan6 and found not in farm.vip.addresses:
+            return IPv6Interface((found, farm.lan6.prefixlen))
+    raise LabFailed(
+        f"the IPv6 network {farm.lan6} has no address for the lab's host {address}: widen network.lan6"
     )

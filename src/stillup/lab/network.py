@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Interface
 from pathlib import Path
 
 from stillup.errors import LabFailed
@@ -41,10 +41,11 @@ _PLAIN = "stp_state 0 forward_delay 0 mcast_snooping 0"
 
 @dataclass(frozen=True, slots=True)
 class Lan:
-    """What the network is to be: the LAN and the client's address in it."""
+    """What the network is to be: the LAN and the client's addresses in it."""
 
     network: IPv4Network
     client: IPv4Address
+    client6: IPv6Interface | None = None
 
 
 def ensure(home: Home, lan: Lan) -> None:
@@ -65,6 +66,8 @@ def ensure(home: Home, lan: Lan) -> None:
     address = f"{lan.client}/{lan.network.prefixlen}"
     if address not in _addresses(client):
         _ip(client, [f"address flush dev {INTERFACE}", f"address add {address} dev {INTERFACE}"])
+    if lan.client6 is not None and str(lan.client6) not in _addresses(client):
+        _ip(client, [f"address add {lan.client6} dev {INTERFACE} nodad"])
     with _cuts_locked(home):
         _apply_cuts(home, cuts(home))
 
@@ -235,6 +238,7 @@ def _quiet(switch: int) -> None:
         [
             *("sysctl", "-q", "-e", "-w", "net.ipv6.conf.all.disable_ipv6=1"),
             *("net.bridge.bridge-nf-call-iptables=0", "net.bridge.bridge-nf-call-arptables=0"),
+            "net.bridge.bridge-nf-call-ip6tables=0",
         ],
         inside=network_of(switch),
     )

@@ -1,13 +1,14 @@
 """What a lab's things are called."""
 
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 
 import pytest
 from tests.unit.lab.farms import farm
 
 from stillup.errors import LabFailed
-from stillup.lab.names import client_address, lab_id, mac, port
+from stillup.lab.names import client_address, lab_id, mac, port, sixth
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,21 @@ def test_a_hardware_address_is_unicast_locally_administered_and_stays() -> None:
 def test_the_client_has_the_highest_address_that_is_free() -> None:
     assert client_address(farm("10.0.0.0/24", "10.0.0.2")) == IPv4Address("10.0.0.254")
     assert client_address(farm("10.0.0.0/24", "10.0.0.254")) == IPv4Address("10.0.0.253")
+
+
+def test_a_host_has_the_ipv6_address_of_its_number_unless_it_is_a_virtual_ip() -> None:
+    plain = farm("10.0.0.0/24", "10.0.0.2")
+    vips = (IPv4Address("10.0.0.1"), IPv6Address("fd00:10::2"))
+    with_six = replace(
+        plain, lan6=IPv6Network("fd00:10::/64"), vip=replace(plain.vip, addresses=vips)
+    )
+    tiny = replace(with_six, lan6=IPv6Network("fd00:10::/124"))
+
+    assert sixth(plain, IPv4Address("10.0.0.2")) is None
+    assert str(sixth(with_six, IPv4Address("10.0.0.3"))) == "fd00:10::3/64"
+    assert str(sixth(with_six, IPv4Address("10.0.0.2"))) == "fd00:10::8000:0:0:2/64"
+    with pytest.raises(LabFailed, match=r"10\.0\.0\.254: widen network\.lan6"):
+        sixth(tiny, IPv4Address("10.0.0.254"))
 
 
 def test_a_full_lan_is_refused_with_the_way_out() -> None:
