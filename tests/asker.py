@@ -152,7 +152,8 @@ class Run:
 
     def ask(self, due_s: float) -> None:
         """Begin a question."""
-        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         question = Question(due_s, connection, time.monotonic() - due_s)
         number = connection.connect_ex(self.address)
         if number not in (0, errno.EINPROGRESS):

@@ -1,7 +1,7 @@
 """Who answered for an address, and when, as heard on the wire.
 
 A watcher in the namespace of the bridge hears what each server's port brings in: ARP whose
-sender is the address, and IPv4 packets from it. It also asks every port directly, past the
+sender is the address, neighbour advertisements of it, and IP packets from it. It also asks every port directly, past the
 bridge, who has the address, so that a server that would answer is heard even if nobody
 else asks, or if its port is cut off. Times are the kernel's, on ``CLOCK_MONOTONIC``.
 
@@ -28,7 +28,10 @@ READY_S = 5.0
 ASKER_HARDWARE = bytes.fromhex("02005e000001")
 
 _ALL_PROTOCOLS = 0x0003
-_ARP, _IPV4 = 0x0806, 0x0800
+_ARP, _IPV4, _IPV6 = 0x0806, 0x0800, 0x86DD
+_SOLICITATION, _ADVERTISEMENT = 135, 136
+_ICMPV6 = 58
+_MULTICAST = 0xFF
 _OUTGOING = 4
 _TIMESTAMP_NS = 35
 _ATTACH_FILTER = 26
@@ -153,14 +156,43 @@ def sighting(frame: bytes, address: bytes) -> tuple[str, str] | None:
         return ("reply" if operation == b"\0\2" else "request"), hardware
     if ethertype == _IPV4 and frame[26:30] == address:
         return "packet", hardware
-    return None
+    kind = sixth(frame, address) if ethertype == _IPV6 else None
+    return (kind, hardware) if kind else None
+
+
+def sixth(frame: bytes, address: bytes) -> str | None:
+    """Return what an IPv6 frame says as the owner of ``address``; None if nothing."""
+    neighbours = frame[20] == _ICMPV6 and len(frame) >= 78
+    if neighbours and frame[54] == _ADVERTISEMENT and frame[62:78] == address:
+        return "announcement" if frame[38] == _MULTICAST else "reply"
+    if frame[22:38] != address:
+        return None
+    return "request" if neighbours and frame[54] == _SOLICITATION else "packet"
 
 
 def question(address: bytes, asker: bytes) -> bytes:
-    """Return an ARP request for ``address`` from a host that does not exist."""
+    """Return an ARP request for ``address`` from a host that does not exist.
+
+    For an IPv6 address, a neighbour solicitation to the group that its last bytes make.
+    """
+    if len(address) == 16:
+        return solicitation(address, asker)
     head = b"\xff" * 6 + ASKER_HARDWARE + _ARP.to_bytes(2, "big")
     body = struct.pack("!HHBBH", 1, _IPV4, 6, 4, 1)
     return head + body + ASKER_HARDWARE + asker + b"\0" * 6 + address
+
+
+def solicitation(address: bytes, asker: bytes) -> bytes:
+    """Return a neighbour solicitation (RFC 4861 section 4.3)."""
+    group = bytes.fromhex("ff0200000000000000000001ff") + address[-3:]
+    head = b"\x33\x33" + group[-4:] + ASKER_HARDWARE + _IPV6.to_bytes(2, "big")
+    message = bytes((_SOLICITATION, 0, 0, 0, 0, 0, 0, 0)) + address + b"\1\1" + ASKER_HARDWARE
+    summed = asker + group + struct.pack("!II", len(message), _ICMPV6) + message
+    total: int = sum(struct.unpack(f"!{len(summed) // 2}H", summed))
+    checksum = ~(total % 0xFFFF) & 0xFFFF
+    message = message[:2] + checksum.to_bytes(2, "big") + message[4:]
+    ip = struct.pack("!IHBB", 6 << 28, len(message), _ICMPV6, 255) + asker + group
+    return head + ip + message
 
 
 def bridge_ports() -> list[str]:
@@ -172,8 +204,8 @@ def watch(
     address: str, output: Path, ask_s: float, ports: Sequence[str], *, arp_only: bool
 ) -> None:
     """Watch until terminated."""
-    wanted = socket.inet_aton(address)
-    asker = wanted[:3] + b"\xfd"
+    wanted = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    asker = wanted[:-1] + b"\xfd"
     asked = question(wanted, asker)
     names = list(ports) or bridge_ports()
     packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL_PROTOCOLS))

@@ -24,6 +24,7 @@ from stillup.heartbeat.control import ask
 from stillup.heartbeat.settings_reader import Json
 
 VIP = "10.0.0.1"
+VIP6 = "fd00:10::1"
 SERVERS = {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "db1": "10.0.0.4"}
 BALANCERS = ("lb1", "lb2")
 CLIENT = "10.0.0.9"
@@ -48,11 +49,13 @@ class Farm:
         folder: For settings, sockets and logs.
         lease_ms: The farm's lease.
         servers: Each server's address by its name; the balancers are ``BALANCERS``.
+        vips: The virtual IPs and who is preferred for each.
     """
 
     folder: Path
     lease_ms: int = LEASE_MS
     servers: dict[str, str] = field(default_factory=lambda: dict(SERVERS))
+    vips: dict[str, str] = field(default_factory=lambda: {VIP: "lb1"})
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     read_to: dict[str, int] = field(default_factory=dict)
@@ -91,10 +94,10 @@ class Farm:
         key.touch(0o600)
         key.write_text("a key for these tests only\n")
         for name in self.servers:
-            self._settings(name).write_text(json.dumps(self.settings(name)))
+            self.tell(name, self.settings(name))
 
     def make_whole(self) -> None:
-        """Undo every fault, and have lb1 hold the address with all well."""
+        """Undo every fault, and have each address held by whom it prefers, with all well."""
         for name in self.servers:
             self.link(name, "up")
         for name in list(self.silenced):
@@ -106,10 +109,8 @@ class Farm:
             if not is_running(self.daemons.get(name)):
                 self.start_daemon(name)
         wait_for(self._all_are_well, "all are well")
-        if self.holder() != "lb1":
-            ask(self.control("lb2"), {"op": "yield", "seconds": 5, "to": "lb1"})
-        wait_for(lambda: self.holder() == "lb1", "lb1 holds")
-        ask(self.control("lb2"), {"op": "resume"})
+        for vip, preferred in self.vips.items():
+            self._bring(vip, preferred)
         self.read_to = {name: len(self._log(name).read_bytes()) for name in self.servers}
 
     def destroy(self) -> None:
@@ -135,11 +136,18 @@ class Farm:
             "lease_ms": self.lease_ms,
             "candidates": list(BALANCERS),
             "voters": dict(self.servers),
-            "vips": [{"address": VIP, "prefix": 24, "preferred": "lb1"}],
+            "vips": [
+                {"address": vip, "prefix": 64 if ":" in vip else 24, "preferred": preferred}
+                for vip, preferred in self.vips.items()
+            ],
             "address": self.servers[name],
             "interface": "eth0",
             "watch": watch,
         }
+
+    def tell(self, name: str, settings: dict[str, Json]) -> None:
+        """Write a daemon's settings; it reads them when it starts."""
+        self._settings(name).write_text(json.dumps(settings))
 
     def start_daemon(self, name: str) -> None:
         """Start a server's daemon."""
@@ -176,24 +184,30 @@ class Farm:
         except ServerFailed:
             return {}
 
-    def holder(self) -> str | None:
-        """Return which balancer holds the address, by its own word."""
-        holding = [name for name in BALANCERS if self.status(name).get("holding")]
+    def holder(self, vip: str = VIP) -> str | None:
+        """Return which balancer holds an address, by its own word."""
+        holding = [name for name in BALANCERS if self.holds(name, vip)]
         return holding[0] if len(holding) == 1 else None
+
+    def holds(self, name: str, vip: str = VIP) -> bool:
+        """Return whether a balancer says that it holds an address."""
+        holding = self.status(name).get("holding")
+        return isinstance(holding, list) and vip in holding
 
     def hardware(self, name: str) -> str:
         """Return the hardware address of a server's ``eth0``."""
         words = run("ip", "-n", self.space(name), "-o", "link", "show", "eth0").split()
         return words[words.index("link/ether") + 1]
 
-    def asker(self) -> Asker:
-        """Start a client that asks through the virtual IP every 5 ms."""
-        return Asker(self.enter("client"), f"http://{VIP}/", self.folder / "asked.json")
+    def asker(self, vip: str = VIP) -> Asker:
+        """Start a client that asks through a virtual IP every 5 ms."""
+        host, output = f"[{vip}]" if ":" in vip else vip, self.folder / f"asked-{vip}.json"
+        return Asker(self.enter("client"), f"http://{host}/", output)
 
-    def watcher(self, *, ask_s: float = 0.01, arp_only: bool = False) -> Watcher:
+    def watcher(self, vip: str = VIP, *, ask_s: float = 0.01, arp_only: bool = False) -> Watcher:
         """Start a watcher on the wire."""
-        ports, seen = list(self.servers), self.folder / "seen.json"
-        return Watcher(self.enter("bridge"), VIP, seen, ask_s=ask_s, ports=ports, arp_only=arp_only)
+        ports, seen = list(self.servers), self.folder / f"seen-{vip}.json"
+        return Watcher(self.enter("bridge"), vip, seen, ask_s=ask_s, ports=ports, arp_only=arp_only)
 
     # -- faults ----------------------------------------------------------------------------
 
@@ -213,6 +227,15 @@ class Farm:
         self.daemons[name].send_signal(number)
 
     # -- steps -----------------------------------------------------------------------------
+
+    def _bring(self, vip: str, to: str) -> None:
+        """Have ``to`` hold an address."""
+        (other,) = set(BALANCERS) - {to}
+        if self.holder(vip) != to:
+            asked: dict[str, Json] = {"op": "yield", "seconds": 5, "to": to, "address": vip}
+            ask(self.control(other), asked)
+        wait_for(lambda: self.holder(vip) == to, f"{to} holds {vip}")
+        ask(self.control(other), {"op": "resume", "address": vip})
 
     def _all_are_well(self) -> bool:
         told = {name: self.status(name) for name in self.servers}
@@ -238,6 +261,8 @@ class Farm:
         run("ip", "-n", space, "link", "add", "eth0", "type", "veth", *peer)
         run("ip", "-n", bridge, "link", "set", name, "master", "br0", "up")
         run("ip", "-n", space, "address", "add", f"{address}/24", "dev", "eth0")
+        sixth = f"fd00:10::{address.rpartition('.')[2]}/64"
+        run("ip", "-n", space, "address", "add", sixth, "dev", "eth0", "nodad")
         run("ip", "-n", space, "link", "set", "eth0", "up")
 
 

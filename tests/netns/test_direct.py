@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.netns.farm import BALANCERS, Farm, run, wait_for
-from tests.netns.test_holder import LEASE_S, moved, observed
+from tests.netns.observing import LEASE_S, moved, observed
 
 from stillup.heartbeat.settings_reader import Json
 

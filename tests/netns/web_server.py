@@ -20,7 +20,8 @@ def serve(name: str) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     selector = selectors.EpollSelector()
     for port in PORTS:
-        listener = socket.create_server(("0.0.0.0", port), backlog=512)
+        place, both = ("::", port), socket.AF_INET6
+        listener = socket.create_server(place, family=both, backlog=512, dualstack_ipv6=True)
         selector.register(listener, selectors.EVENT_READ, None)
     sys.stdout.write("listening\n")
     sys.stdout.flush()

@@ -5,7 +5,10 @@ import socket
 from tests.asker import Asked, longest_outage_s, outages
 from tests.wire import Sighting, Turn, overlaps, question, sighting, turns
 
+from stillup.heartbeat.neighbour import announcements
+
 VIP = socket.inet_aton("10.0.0.1")
+VIP6 = socket.inet_pton(socket.AF_INET6, "fd00:10::1")
 
 
 def seen(at_s: float, hardware: str) -> Sighting:
@@ -35,6 +38,20 @@ def test_what_speaks_for_the_address_is_told_apart_from_what_asks_for_it() -> No
     assert sighting(answered[:38] + b"\0\0\0\0", VIP) == ("reply", "02:00:5e:00:00:01")
     assert sighting(announced, VIP) == ("announcement", "02:00:5e:00:00:01")
     assert sighting(packet, VIP) == ("packet", "02:00:5e:00:00:01")
+
+
+def test_what_speaks_for_an_ipv6_address_is_told_apart_too() -> None:
+    hardware = bytes.fromhex("020000000001")
+    (announced,) = announcements("fd00:10::1", hardware)
+    told = announced[:38] + VIP6 + announced[54:]
+    asked = question(VIP6, VIP6[:-1] + b"\xfd")
+    packet = asked[:22] + VIP6 + asked[38:54] + b"\x80" + asked[55:]
+
+    assert sighting(announced, VIP6) == ("announcement", "02:00:00:00:00:01")
+    assert sighting(told, VIP6) == ("reply", "02:00:00:00:00:01")
+    assert sighting(asked, VIP6) is None
+    assert sighting(asked[:22] + VIP6 + asked[38:], VIP6) == ("request", "02:00:5e:00:00:01")
+    assert sighting(packet, VIP6) == ("packet", "02:00:5e:00:00:01")
 
 
 def test_an_outage_is_the_time_between_two_good_answers() -> None:
