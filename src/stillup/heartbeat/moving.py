@@ -35,6 +35,8 @@ class Moving:
         standing: What is known of the others, and what is wished.
 
     Attributes:
+        giving: The giver's side of a hand-over.
+        taking: The taker's.
         draining: Whether connections live on here since the address was given away.
         givers: Where they live on while the address is held here.
     """
@@ -42,8 +44,8 @@ class Moving:
     def __init__(self, candidate: Candidate, voter: Voter, standing: Standing) -> None:
         self._candidate = candidate
         self._standing = standing
-        self._giving = Giving(candidate, voter)
-        self._taking = Taking(candidate)
+        self.giving = Giving(candidate, voter)
+        self.taking = Taking(candidate)
         self.asked: MoveAsked | None = None
         self.stopping = False
         self.stopped = False
@@ -80,13 +82,13 @@ class Moving:
         match message:
             case Offer():
                 if message.ballot.name == sender:
-                    self._taking.on_offer(message, now_s, able=able)
+                    self.taking.on_offer(message, now_s, able=able)
             case Ready():
-                if self._giving.on_ready(sender, message, now_s):
+                if self.giving.on_ready(sender, message, now_s):
                     self._standing.on_handed(sender)
                     self.draining = True
             case Handed():
-                until_s = self._taking.on_handed(message, now_s, able=able)
+                until_s = self.taking.on_handed(message, now_s, able=able)
                 if until_s is not None:
                     self._standing.on_taken_from(sender, stay=message.stay, now_s=now_s)
                     self._follow_givers(now_s)
@@ -94,17 +96,17 @@ class Moving:
 
     def known(self) -> MoveKnown:
         """Return what there is of moves, for people."""
-        offered = self._giving.offered
+        offered = self.giving.offered
         to = offered.to if offered else None
         return MoveKnown(to, self.draining, self.givers, self._standing.stays)
 
     def next_timer_s(self) -> float | None:
         """Return when ``on_timer`` is due; None for never."""
-        return self._giving.next_timer_s()
+        return self.giving.next_timer_s()
 
     def on_timer(self, now_s: float) -> None:
         """Say again what was not answered."""
-        self._giving.on_timer(now_s)
+        self.giving.on_timer(now_s)
 
     def decide(self, now_s: float) -> None:
         """Bring the address where it had better be; the candidate has been told everything."""
@@ -145,15 +147,15 @@ class Moving:
 
     def _go_on(self, now_s: float) -> None:
         """Go on with the offer there is, or make one if it is wished for."""
-        offered = self._giving.offered
+        offered = self.giving.offered
         if offered is not None and self.asked is None:
             why = self._why_not(offered, now_s)
             if why is None:
                 return
-            self._giving.withdraw(why)
+            self.giving.withdraw(why)
         wish = self._wish(now_s)
         if wish is not None:
-            self._giving.begin(wish, now_s)
+            self.giving.begin(wish, now_s)
         elif self.stopping:
             self._stop(now_s)
 
@@ -165,9 +167,9 @@ class Moving:
             return f"{offered.to} did not answer"
         if not standing.says_fit(offered.to, now_s):
             return f"{offered.to} is not fit any more"
-        if self._giving.is_stale(offered):
+        if self.giving.is_stale(offered):
             # Under another ballot; the time it may take goes on.
-            self._giving.begin_anew(now_s)
+            self.giving.begin_anew(now_s)
             return None
         if not offered.wish.asked and standing.wish(now_s) is None:
             return "it is not wished any more"
@@ -176,7 +178,7 @@ class Moving:
     def _wish(self, now_s: float) -> Wish | None:
         asked, self.asked = self.asked, None
         if asked is not None:
-            self._giving.withdraw("another move was asked for")
+            self.giving.withdraw("another move was asked for")
             # Whom a person names is asked even if it is doubted.
             to = asked.to or self._standing.heir(now_s, answering=True)
             if to is not None and self._standing.says_fit(to, now_s):
@@ -190,7 +192,7 @@ class Moving:
 
     def _refuse(self, why: str) -> None:
         """Give up what was offered, and refuse what was asked."""
-        self._giving.withdraw(why)
+        self.giving.withdraw(why)
         if self.asked is not None:
             self._candidate.out.append(NotGiven(self.asked.to, why))
             self.asked = None

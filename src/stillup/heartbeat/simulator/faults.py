@@ -105,7 +105,7 @@ def strike_a_move(world: World, last_s: float) -> None:
     _ask_holder(world, luck.choice((None, *world.electorate.candidates)))
     wait_s = luck.choice((0.0005, 0.002, world.electorate.lease_s / 10)) * luck.random()
     name = _victim(world)
-    match luck.randint(0, 6):
+    match luck.randint(0, 7):
         case 0:
             world.at(world.now_s + wait_s, lambda: world.freeze(name, after=luck.randint(1, 3)))
             world.at(world.now_s + last_s, lambda: world.thaw(name))
@@ -123,6 +123,10 @@ def strike_a_move(world: World, last_s: float) -> None:
             world.at(world.now_s + last_s, lambda: world.set_health(name, healthy=True))
         case 5:
             world.at(world.now_s + wait_s, lambda: cut_some(world, last_s))
+        case 6:
+            for number in range(8):
+                again_s = world.now_s + wait_s + number * 0.0002
+                world.at(again_s, partial(_ask_holder, world, None))
         case _:
             world.at(world.now_s + wait_s, lambda: storm(world, last_s))
 

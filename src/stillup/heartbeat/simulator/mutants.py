@@ -5,7 +5,7 @@ argument at the top of ``core.py``. If the simulator let one of them pass, it wo
 nothing about the real one either.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 
 from stillup.heartbeat.ballot import Ballot
@@ -14,44 +14,12 @@ from stillup.heartbeat.core import Node, Settings
 from stillup.heartbeat.events import LetGo
 from stillup.heartbeat.messages import Accepted, Prepare, Propose, Refused
 from stillup.heartbeat.quorum import Electorate
+from stillup.heartbeat.simulator.builds import Luck, with_candidate, with_electorate, with_voter
+from stillup.heartbeat.simulator.handover_mutants import HANDOVER_MUTANTS
 from stillup.heartbeat.simulator.world import Build
 from stillup.heartbeat.standing import Vacancy
 from stillup.heartbeat.tally import Ask, Tally
 from stillup.heartbeat.voter import Given, Voter
-
-Luck = Callable[[], float]
-
-
-def with_voter(kind: type[Voter]) -> Build:
-    def build(settings: Settings, incarnation: int, now_s: float, luck: Luck) -> Node:
-        node = Node(settings, incarnation, now_s, luck)
-        node.voter = kind(node.voter.lease_s, node.voter.silent_until_s)
-        node.join()
-        return node
-
-    return build
-
-
-def with_candidate(kind: type[Candidate]) -> Build:
-    def build(settings: Settings, incarnation: int, now_s: float, luck: Luck) -> Node:
-        node = Node(settings, incarnation, now_s, luck)
-        right = node.candidate
-        node.candidate = kind(right.owner, right.electorate, right.timing, luck)
-        node.candidate.phase = right.phase
-        node.join()
-        return node
-
-    return build
-
-
-def with_electorate(kind: type[Electorate]) -> Build:
-    def build(settings: Settings, incarnation: int, now_s: float, luck: Luck) -> Node:
-        right = settings.electorate
-        wrong = kind(right.voters, right.candidates, right.lease_s)
-        return Node(replace(settings, electorate=wrong), incarnation, now_s, luck)
-
-    return build
-
 
 # -- step 1: what it takes to hold, and for how long ------------------------------------------
 
@@ -298,6 +266,7 @@ MUTANTS: dict[str, Build] = {
     "needs no own vote": needs_no_own_vote,
     "one candidate is enough": with_electorate(OneCandidateIsEnough),
     "majority of the living": with_electorate(MajorityOfTheLiving),
+    **HANDOVER_MUTANTS,
 }
 
 HARMLESS: dict[str, Build] = {
