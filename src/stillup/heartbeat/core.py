@@ -23,7 +23,21 @@ Why two never hold (the whole argument; each step names the code it rests on):
 5. Two sets that are enough share a voter (``quorum.py``). Had p and q both held at t, that
    voter's vote would have been given to both at t, against 3.
 
-Messages may be lost, doubled, late and out of order: 1 to 5 use no order. A message of
+A planned move hands what is left of a lease to another candidate (``handover.py``), so that p may
+hold at t by what was granted to g:
+
+6. g holds by votes of its own, until u by step 1. It lets go before it says so (``Give`` before
+   ``Handed``), under a ballot b. It never holds under b or an older one again, whatever is under
+   way, and its own voter refuses it until that vote has passed to p, was released or has run
+   out (``Voter.give_away``): until then nothing is enough for g, and it releases nothing.
+7. p holds for 0.98 of what was left, from an instant of its own that came before the one g measured
+   at (``Taking.until_s``), so on any two clocks not past u; once, and only the life that answered.
+8. Until u a vote that g counted is g's, as in 2, or passed to p, who says that it took over b
+   (``taken_over``), and is then p's for a lease from there. p releases it only after it let go. So
+   at t the votes of a set that is enough are lent to g and p, of whom p alone holds: 5
+   holds for the pair. As p gives on only what it has by its own votes, it stays a pair.
+
+Messages may be lost, doubled, late and out of order: 1 to 8 use no order. A message of
 another electorate is not let in (``seal.py``), as step 5 needs one and the same electorate;
 while that changes, what step 5 says holds from each stage to the next (``membership.py``).
 Prepare and ballots are not part of the argument. They let a candidate ask without taking votes,
