@@ -69,6 +69,7 @@ from stillup.heartbeat.events import (
     YieldAsked,
 )
 from stillup.heartbeat.force import Declared
+from stillup.heartbeat.greeting import Greeting
 from stillup.heartbeat.known import Status
 from stillup.heartbeat.messages import (
     Accepted,
@@ -129,13 +130,12 @@ class Node:
         self.join()
         self.witnesses = Witnesses(electorate, self.name, self.timing, now_s)
         self._vacancy = Vacancy(self.voter.silent_until_s)
-        self._hello_due_s: float | None = now_s
-        self._said = Hello(fit=False)
+        self.greeting = Greeting(now_s)
         self._known: Ballot | None = None
         self.declared = Declared(self.name, electorate, self.timing, now_s)
         if self.name not in electorate.eligible:
             self.candidate.stop()
-            self._hello_due_s = None
+            self.greeting.due_s = None
 
     def join(self) -> None:
         """Make the parts know each other; to be called by whoever puts another in place of one."""
@@ -174,7 +174,7 @@ class Node:
     def next_timer_s(self) -> float | None:
         """Return when to send ``TimerFired``, on the caller's clock; None for never."""
         parts = (self.candidate, self.moving, self.witnesses)
-        times = [self._hello_due_s, *(part.next_timer_s() for part in parts)]
+        times = [self.greeting.due_s, *(part.next_timer_s() for part in parts)]
         if self._known is not None and self.candidate.held_until_s is None:
             # To notice, and tell, that the lease of another has run out.
             times.append(self._vacancy.since_s)
@@ -228,14 +228,15 @@ class Node:
         self.voter.lease_s = electorate.longest_s
         self.witnesses = Witnesses(electorate, self.name, self.timing, now_s)
         self.standing.begin_under(electorate.eligible, settings.preferred, self.timing)
+        self.standing.failback = settings.failback
         self.declared.begin_under(electorate, self.timing)
         self.candidate.expire(now_s)
         self.candidate.begin_under(electorate, self.timing, now_s)
         if self.name not in electorate.eligible:
             self._deliver(effects, now_s)
             self._leave(now_s)
-        elif self._hello_due_s is None:
-            self._hello_due_s = now_s
+        elif self.greeting.due_s is None:
+            self.greeting.due_s = now_s
             self.candidate.rest(now_s)
         self._settle(effects, now_s)
         return effects
@@ -248,7 +249,7 @@ class Node:
         """Be a candidate no more."""
         self.candidate.let_go(now_s, "no balancer any more", self.standing.heir(now_s))
         self.candidate.stop()
-        self._hello_due_s = None
+        self.greeting.due_s = None
 
     # -- what comes in ---------------------------------------------------------------------
 
@@ -303,8 +304,8 @@ class Node:
         self.candidate.on_timer(now_s)
         self.moving.on_timer(now_s)
         self.candidate.out += self.witnesses.on_timer(now_s)
-        if self._hello_due_s is not None and self._hello_due_s <= now_s:
-            self._say_hello(now_s)
+        if self.greeting.is_due(now_s):
+            self._greet(Hello(self._is_able(now_s), self.moving.draining), now_s)
 
     # -- what follows from it --------------------------------------------------------------
 
@@ -316,8 +317,8 @@ class Node:
         self._deliver(effects, now_s)  # the own voter must know before the vacancy is judged
         self._watch_vacancy(now_s)
         hello = Hello(self._is_able(now_s), self.moving.draining)
-        if self._hello_due_s is not None and hello != self._said:
-            self._say_hello(now_s)
+        if self.greeting.is_news(hello):
+            self._greet(hello, now_s)
         self._deliver(effects, now_s)
         self._tell_holder(effects, now_s)
 
@@ -362,17 +363,9 @@ class Node:
             and self.candidate.phase is not Phase.STOPPED
         )
 
-    def _say_hello(self, now_s: float) -> None:
-        self._said = Hello(self._is_able(now_s), self.moving.draining)
-        silent_until_s = self.voter.silent_until_s
-        if now_s < silent_until_s:
-            # Just after the start the servers get to know each other (``seal.py``): be quick.
-            self._hello_due_s = min(now_s + self.timing.renew_s, silent_until_s)
-        else:
-            self._hello_due_s = now_s + self.timing.hello_s
-        for peer in self.electorate.servers:
-            if peer != self.name:
-                self.candidate.out.append(Send(peer, self._said))
+    def _greet(self, hello: Hello, now_s: float) -> None:
+        self.greeting.say(hello, now_s, self.voter.silent_until_s, self.timing)
+        self.candidate.out += [Send(to, hello) for to in self.electorate.servers if to != self.name]
 
     def _tell_holder(self, effects: list[Effect], now_s: float) -> None:
         """Report when the holder is another than the one last reported."""
