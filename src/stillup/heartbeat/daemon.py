@@ -31,7 +31,6 @@ from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.notify import Notify
 from stillup.heartbeat.probe import Probe
-from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.route import LinkSeen
 from stillup.heartbeat.seal import Seal
 from stillup.heartbeat.seat import Seat, Surroundings
@@ -72,10 +71,17 @@ class Daemon:
         self.journal = Journal(self.loop.now_s)
         self.notify = Notify()
         self._runtime = runtime
-        electorate = Electorate(tuple(settings.voters), settings.candidates, settings.lease_s)
+        configuration = settings.configuration
         peers = {name: at for name, at in settings.voters.items() if name != settings.name}
         incarnation = int.from_bytes(os.urandom(8), "big")
-        seal = Seal(settings.name, frozenset(peers), incarnation, electorate.fingerprint(), keys)
+        seal = Seal(
+            settings.name,
+            frozenset(peers),
+            incarnation,
+            configuration.fingerprint,
+            keys,
+            configuration.predecessor,
+        )
         self.transport = Transport(
             self.loop,
             seal,
@@ -103,7 +109,7 @@ class Daemon:
             clear_others(settings.vips, self.journal)
         around = Surroundings(
             settings,
-            electorate,
+            configuration.electorate,
             self.loop,
             self._send,
             self.link,

@@ -102,6 +102,7 @@ def status(
         "farm": settings.farm,
         "candidate": settings.is_candidate,
         "candidates": [*sorted(settings.candidates)],
+        "change": settings.change.as_json() if settings.change else None,
         "holder": {address: seat["holder"] for address, seat in seats.items()},
         "holding": [address for address, seat in seats.items() if seat["holding"]],
         **{key: first[key] for key in ("since_s", "lease_left_ms", "ballot", "phase", "votes")},

@@ -10,11 +10,14 @@ import hashlib
 import json
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from stillup.errors import InputRefused
+from stillup.heartbeat.changing import Change, Side, change
+from stillup.heartbeat.membership import Configuration
+from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.settings_reader import Json, Reader, is_ipv4
 
 PORT = 6940
@@ -23,6 +26,7 @@ LEASE_MS = (100, 10_000)
 MOST_VIPS = 64
 DRAIN_S = (0, 86_400)
 DEFAULT_DRAIN_S = 300
+CHANGE_SUFFIX = ".change.json"
 KEY_BYTES = 16
 KNOWN = frozenset(
     {
@@ -41,6 +45,8 @@ KNOWN = frozenset(
         "direct",
         "drain_s",
         "haproxy",
+        "witness",
+        "change",
     }
 )
 
@@ -116,6 +122,17 @@ class DaemonSettings:
     failback: bool = True
     drain_s: float = DEFAULT_DRAIN_S
     haproxy: str | None = None
+    witness: str | None = None
+    change: Change | None = None
+
+    @property
+    def configuration(self) -> Configuration:
+        """Whose votes count, and whose datagrams are believed."""
+        if self.change is not None:
+            return self.change.configuration
+        return Configuration(
+            Electorate(tuple(self.voters), self.candidates, self.lease_s, self.witness)
+        )
 
     @property
     def is_candidate(self) -> bool:
@@ -172,12 +189,27 @@ def of_values(values: dict[str, Json]) -> tuple[DaemonSettings, list[str]]:
         failback=reader.truth("failback", default=True),
         drain_s=reader.number("drain_s", *DRAIN_S, DEFAULT_DRAIN_S),
         haproxy=reader.optional_text("haproxy"),
+        witness=reader.ip("witness") if values.get("witness") is not None else None,
+        change=change(reader),
     )
+    if settings.change is not None:
+        settings = _as_changing(settings, settings.change.side)
     unknown = sorted(set(values) - KNOWN)
     reader.problems += [f"{key}: there is no such setting" for key in unknown]
     if not reader.problems:
         reader.problems += _contradictions(settings)
     return settings, reader.problems
+
+
+def _as_changing(settings: DaemonSettings, side: Side) -> DaemonSettings:
+    """Return the settings with those who take part now, while the farm is being changed."""
+    return replace(
+        settings,
+        voters=side.voters,
+        candidates=side.candidates,
+        lease_s=side.lease_s,
+        witness=side.witness,
+    )
 
 
 def keys(data: bytes, file: str) -> dict[int, bytes]:
@@ -206,16 +238,35 @@ def keys(data: bytes, file: str) -> dict[int, bytes]:
 
 
 def load(path: Path) -> DaemonSettings:
-    """Read the settings file.
+    """Read the settings file, and the change beside it if there is one.
 
     Raises:
         InputRefused: If it cannot be read or is wrong.
     """
+    return parse(content(path), str(path))
+
+
+def content(path: Path) -> bytes:
+    """Return the settings file's text, with the change that stands in a file of its own beside it.
+
+    That file is written and removed by whoever changes the farm, while the settings may already
+    be those of after the change.
+
+    Raises:
+        InputRefused: If one of them cannot be read, or the change is no JSON object.
+    """
     try:
         data = path.read_bytes()
+        beside = path.with_suffix(CHANGE_SUFFIX)
+        told = json.loads(beside.read_bytes()) if beside.exists() else None
+        values = json.loads(data) if told else None
     except OSError as error:
         raise InputRefused(f"{path}: the settings cannot be read: {error.strerror}") from None
-    return parse(data, str(path))
+    except ValueError as error:
+        raise InputRefused(f"{path}: this, or the change beside it, is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        return data
+    return json.dumps({**values, "change": told}).encode()
 
 
 def load_keys(settings: DaemonSettings, credentials: str | None) -> dict[int, bytes]:
@@ -307,6 +358,15 @@ def _url(check: str, inner: Reader) -> tuple[str, int, str]:
     return host, port, parts.path or "/"
 
 
+def _unsound(settings: DaemonSettings) -> list[str]:
+    """Return what makes the electorate's quorums unsound, as the core says it."""
+    try:
+        _ = settings.configuration
+    except ValueError as error:
+        return [f"candidates: {error}"]
+    return []
+
+
 def _contradictions(settings: DaemonSettings) -> list[str]:
     problems = []
     if settings.voters.get(settings.name) != settings.address:
@@ -333,4 +393,4 @@ def _contradictions(settings: DaemonSettings) -> list[str]:
         if vip.preferred is not None and vip.preferred not in settings.candidates:
             problems.append(f"vips[{place}].preferred: {vip.preferred} is not in candidates")
         seen.add(vip.address)
-    return problems
+    return problems or _unsound(settings)
