@@ -179,9 +179,11 @@ def test_a_release_larger_than_the_disk_is_refused_at_once(world: Folder) -> Non
 def test_killed_at_any_step_and_released_again_it_arrives_at_the_same_end(world: Folder) -> None:
     put(world, "one", site("first"))
     release.switch(world, "one")
+    # Packed once: an archive holds the time at which it was packed.
+    second = site("second")
 
     def act() -> None:
-        put(again, "two", site("second"))
+        put(again, "two", second)
         release.switch(again, "two")
 
     for step in range(1, 100):
@@ -207,9 +209,11 @@ def test_killed_at_any_step_and_released_again_it_arrives_at_the_same_end(world:
 def test_a_full_disk_at_any_step_leaves_the_old_release_served(world: Folder) -> None:
     put(world, "one", site("first"))
     release.switch(world, "one")
+    # Packed once: an archive holds the time at which it was packed.
+    second = site("second")
 
     def act() -> None:
-        put(again, "two", site("second"))
+        put(again, "two", second)
 
     for step in range(1, 100):
         again = Folder(world.root.with_name("copy"))
