@@ -1,4 +1,4 @@
-"""``python3 -m stillup.heartbeat run|check|status|yield|resume``.
+"""``python3 -m stillup.heartbeat run|check|status|yield|failover|resume``.
 
 ``run`` is the daemon, ``check`` its settings' checker, the others ask the daemon that runs.
 """
@@ -31,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
             case "yield":
                 question: dict[str, Json] = {"op": "yield", "seconds": arguments.seconds}
                 question["to"], question["address"] = arguments.to, arguments.address
+                return tell(arguments.control, question)
+            case "failover":
+                question = {"op": "failover", "to": arguments.to, "address": arguments.address}
                 return tell(arguments.control, question)
             case "resume":
                 return tell(arguments.control, {"op": "resume", "address": arguments.address})
@@ -95,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("status", "print how it stands, as JSON"),
         ("yield", "let go to another candidate, and do not stand for a while"),
+        ("failover", "hand over to another candidate, for good"),
         ("resume", "stand again"),
     ):
         command = commands.add_parser(name, help=text)
@@ -105,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "yield":
             command.add_argument("--seconds", type=float, default=30.0, help="for how long [30]")
+        if name in ("yield", "failover"):
             command.add_argument("--to", default=None, help="to which candidate [any]")
     return parser
 

@@ -19,6 +19,7 @@ from stillup.heartbeat.events import (
     DatagramReceived,
     Event,
     HealthChanged,
+    MoveAsked,
     Resumed,
     Stopping,
     TimerFired,
@@ -40,6 +41,9 @@ from stillup.heartbeat.transport import Transport
 
 FAREWELL_S = 0.1
 """How long the daemon goes on after letting go, so that the release can be said again."""
+
+LONGEST_FAREWELL_S = 30.0
+"""How long a daemon that was told to end waits for connections that are open here, at most."""
 
 LONGEST_YIELD_S = 86_400.0
 
@@ -115,6 +119,7 @@ class Daemon:
             self.link,
             self.journal,
             self._tell_state,
+            self._on_settled,
         )
         silence_s = memory.silence_s(runtime, settings.lease_s)
         self.seats = {vip.address: Seat(around, vip, silence_s) for vip in settings.vips}
@@ -253,7 +258,14 @@ class Daemon:
         self._stopping = True
         self.notify.say("STOPPING=1")
         self.handle(Stopping())
-        self.loop.at("farewell", self.loop.now_s() + FAREWELL_S, lambda _: self.loop.stop())
+        bound_s = max(FAREWELL_S, min(self.settings.drain_s, LONGEST_FAREWELL_S))
+        self.loop.at("end", self.loop.now_s() + bound_s, lambda _: self.loop.stop())
+        self._on_settled()
+
+    def _on_settled(self) -> None:
+        """End soon, if told to end and nothing is left to wait for."""
+        if self._stopping and all(seat.settled for seat in self.seats.values()):
+            self.loop.at("end", self.loop.now_s() + FAREWELL_S, lambda _: self.loop.stop())
 
     def _feed_watchdog(self, now_s: float) -> None:
         """Say that the loop turns: this runs in it, after what was due and waiting."""
@@ -278,12 +290,14 @@ class Daemon:
                 return self._status()
             case "yield":
                 return self._yield(question)
+            case "failover":
+                return self._failover(question)
             case "resume":
                 for seat in self._asked_about(question):
                     seat.handle(Resumed())
                 return {"resumed": True}
             case _:
-                raise Refused("the operations are: status, yield, resume")
+                raise Refused("the operations are: status, yield, failover, resume")
 
     def _asked_about(self, question: dict[str, Json]) -> list[Seat]:
         """Return the seat of the question's ``address``; without one, all of them."""
@@ -298,19 +312,34 @@ class Daemon:
     def _yield(self, question: dict[str, Json]) -> dict[str, Json]:
         if not self.settings.is_candidate:
             raise Refused(f"{self.settings.name} is no candidate; it has nothing to yield")
-        seconds, to = question.get("seconds", 30), question.get("to")
+        seconds = question.get("seconds", 30)
         if isinstance(seconds, bool) or not isinstance(seconds, int | float):
             raise Refused("seconds: must be a number")
         if not 0 < seconds <= LONGEST_YIELD_S:
             raise Refused(f"seconds: must be above 0 and at most {LONGEST_YIELD_S:.0f}")
-        if to is not None and (to not in self.settings.candidates or to == self.settings.name):
-            raise Refused("to: must be another candidate")
+        to = self._other_candidate(question)
         seats = self._asked_about(question)
         held = [seat for seat in seats if seat.held]
-        asked = YieldAsked(float(seconds), str(to) if to is not None else None)
+        asked = YieldAsked(float(seconds), to)
         # A hand-over takes two round trips; "yielded" says that it has begun.
         let_go = [seat for seat in seats if seat.handle(asked) or seat.known().move.offered_to]
         return {"yielded": bool(held) and len(let_go) == len(held), "held": bool(held)}
+
+    def _failover(self, question: dict[str, Json]) -> dict[str, Json]:
+        """Have what is held here handed over, for good; the status tells what becomes of it."""
+        to = self._other_candidate(question)
+        held = [seat for seat in self._asked_about(question) if seat.held]
+        for seat in held:
+            seat.handle(MoveAsked(to))
+        return {"asked": [seat.vip.address for seat in held]}
+
+    def _other_candidate(self, question: dict[str, Json]) -> str | None:
+        to = question.get("to")
+        if to is None:
+            return None
+        if to not in self.settings.candidates or to == self.settings.name:
+            raise Refused("to: must be another candidate")
+        return str(to)
 
     def _status(self) -> dict[str, Json]:
         seats: dict[str, dict[str, Json]] = {

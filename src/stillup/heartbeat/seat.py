@@ -58,6 +58,7 @@ class Surroundings:
         link: The LAN interface.
         journal: The log.
         changed: Called when an address has another holder.
+        settled: Called when an address has become nothing to wait for before the daemon ends.
     """
 
     settings: DaemonSettings
@@ -67,6 +68,7 @@ class Surroundings:
     link: LinkWatch
     journal: Journal
     changed: Callable[[], None]
+    settled: Callable[[], None]
 
 
 class Seat:
@@ -99,6 +101,7 @@ class Seat:
         )
         self.history = History(loop.now_s())
         self._refused: Json = None
+        self._stopped = False
         self.holding: Holding | None = None
         if settings.is_candidate:
             self.holding = Holding(
@@ -114,6 +117,11 @@ class Seat:
     def held(self) -> bool:
         """Whether this server holds the address."""
         return self.holding is not None and self.holding.held
+
+    @property
+    def settled(self) -> bool:
+        """Whether a daemon that stops need not wait: nothing is held, no connection is open."""
+        return self.holding is None or (self._stopped and not self.holding.handing.draining)
 
     def handle(self, event: Event) -> bool:
         """Hand an event to the node and do what it says; return whether it let go."""
@@ -132,7 +140,10 @@ class Seat:
                 self._on_changed(effect)
             case NotGiven(to, reason):
                 self._not_given(to, reason)
-            case Stopped() | AskWitness():
+            case Stopped():
+                self._stopped = True
+                self._around.settled()
+            case AskWitness():
                 pass
             case Hold() | LetGo() | Give() | Arm() | Forward():
                 if self.holding is not None:
@@ -220,6 +231,7 @@ class Seat:
 
     def _on_drained(self) -> None:
         self.handle(DrainEnded())
+        self._around.settled()
 
     def _give(self, holding: Holding, effect: Give) -> None:
         """Give the address away; if the kernel does not take it, this raises, as below."""

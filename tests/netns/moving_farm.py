@@ -1,0 +1,128 @@
+"""A farm of namespaces with a real HAProxy on each balancer, for moving the address about."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.netns.farm import BALANCERS, HERE, VIP, Farm, end, is_running, run, wait_for
+
+from stillup.heartbeat.control import ask
+from stillup.heartbeat.settings_reader import Json
+
+USERS = HERE.parent / "users.py"
+FIRST = ("nice", "-n", "-15")
+"""What else this machine does must not look like a fault of the farm."""
+
+HAPROXY = """
+global
+    stats socket {runtime} mode 600 level user
+defaults
+    mode http
+    option idle-close-on-response
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 1h
+frontend web
+    bind {address}:80
+    acl given dst -u 6940 255.255.255.255
+    http-after-response set-header Connection close if given
+    http-after-response set-header X-Balancer {name}
+    default_backend site
+backend site
+    server site 127.0.0.1:8080
+frontend alive
+    bind 127.0.0.1:8405
+    http-request return status 200 content-type text/plain string ok
+"""
+
+
+@dataclass
+class MovingFarm(Farm):
+    """A farm whose address is handed over under load.
+
+    Args:
+        drain_s: How long open connections may live on at a giver.
+    """
+
+    drain_s: int = 300
+    sites: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def settings(self, name: str) -> dict[str, Json]:
+        """Return a daemon's settings."""
+        told = super().settings(name)
+        if name in BALANCERS:
+            told |= {"haproxy": str(self._runtime(name)), "drain_s": self.drain_s}
+        return told
+
+    def start_service(self, name: str) -> None:
+        """Start HAProxy and the site behind it, and wait until both answer."""
+        if not is_running(self.sites.get(name)):
+            argv = [*self.enter(name), *FIRST, sys.executable, str(HERE / "site.py"), "8080"]
+            self.sites[name] = subprocess.Popen(argv, stdout=subprocess.PIPE)
+            said = self.sites[name].stdout
+            assert said is not None
+            with said:
+                assert said.readline() == b"listening\n"
+        config = self.folder / f"{name}.cfg"
+        config.write_text(HAPROXY.format(name=name, address=VIP, runtime=self._runtime(name)))
+        argv = [*self.enter(name), *FIRST, "haproxy", "-db", "-f", str(config)]
+        self.services[name] = subprocess.Popen(argv)
+        self._pid_file(name).write_text(f"{self.services[name].pid}\n")
+        wait_for(self._runtime(name).exists, f"HAProxy of {name}")
+
+    def destroy(self) -> None:
+        """End everything."""
+        for process in self.sites.values():
+            end(process)
+        super().destroy()
+
+    def move(self, to: str) -> None:
+        """Have the address moved, and wait until it is held there."""
+        holder = self.holder()
+        assert holder is not None
+        ask(self.control(holder), {"op": "failover", "to": to})
+        wait_for(lambda: self.status(to).get("holding") == [VIP], f"{to} holds")
+
+    def handing(self, name: str) -> dict[str, Json]:
+        """Return what a daemon tells of its hand-overs."""
+        vips = self.status(name).get("vips")
+        told = vips.get(VIP) if isinstance(vips, dict) else None
+        found = told.get("handing") if isinstance(told, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    def users(self, seconds: float, *words: str) -> "Users":
+        """Let users in for that long."""
+        argv = ["--address", VIP, "--seconds", str(seconds), *words]
+        return Users(self.enter("client"), argv, self.folder / "users.json")
+
+    def where(self, name: str) -> list[str]:
+        """Return the interfaces of a server that the address is on."""
+        shown = json.loads(run("ip", "-n", self.space(name), "-json", "address", "show"))
+        return [
+            str(link["ifname"])
+            for link in shown
+            if any(each["local"] == VIP for each in link["addr_info"])
+        ]
+
+    def _runtime(self, name: str) -> Path:
+        return self.folder / f"{name}-haproxy.sock"
+
+
+class Users:
+    """The users, as a program in the client's namespace."""
+
+    def __init__(self, enter: Sequence[str], words: Sequence[str], output: Path) -> None:
+        self._output = output
+        argv = [*enter, sys.executable, str(USERS), *words, "--output", str(output)]
+        self._process = subprocess.Popen(argv)
+
+    def seen(self) -> dict[str, Json]:
+        """Wait until they have gone, and return what they met with."""
+        assert self._process.wait() == 0
+        found: dict[str, Json] = json.loads(self._output.read_text())
+        print(found)  # noqa: T201 - shown when the test fails
+        return found
