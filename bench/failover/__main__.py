@@ -52,10 +52,10 @@ def _run(told: argparse.Namespace, book: Book, engines: Path, wanted: list[Conte
     schedule = Schedule(book, engines, told.parallel, until_s, _say)
     keys = [key for key in told.fault if key not in MINUTES]
     minutes = [key for key in MINUTES if key in told.fault or not told.fault]
-    if keys or not told.fault:
-        schedule.faults(wanted, chosen_faults(keys), told.rounds)
     for what in minutes:
         schedule.minutes(what, wanted, told.rounds, told.copies, 10.0 if told.quick else 60.0)
+    if keys or not told.fault:
+        schedule.faults(wanted, chosen_faults(keys), told.rounds)
 
 
 def _write(out: Path, book: Book, everybody: list[Contender]) -> int:

@@ -132,10 +132,12 @@ class Schedule:
         for again in range(TRIES):
             if self._is_late():
                 return
+            began_s = time.monotonic()
             try:
                 found = play(contender, fault, self.engines)
             except Exception as error:  # noqa: BLE001 - the rest goes on
                 found = {"error": repr(error)}
+            found["took_s"] = round(time.monotonic() - began_s, 1)
             is_last = again == TRIES - 1
             if fault.fine and not is_last and _is_disturbed(found):
                 found["disturbed"] = True
