@@ -15,11 +15,14 @@ from bench.failover import minutes
 from bench.failover.contenders import Contender
 from bench.failover.faults import FAULTS, Fault
 from bench.failover.play import play
+from bench.failover.verdicts import NOTHING_S
 
 MINUTES = ("spin", "rest")
 # A run whose figures are milliseconds, on a host that paused the client itself for longer
 # than this, says nothing; it is measured again.
 DISTURBED_S = 0.008
+# What lasted longer than this is no pause of the host.
+SHORT_S = 0.3
 TRIES = 3
 Record = dict[str, object]
 
@@ -139,7 +142,7 @@ class Schedule:
                 found = {"error": repr(error)}
             found["took_s"] = round(time.monotonic() - began_s, 1)
             is_last = again == TRIES - 1
-            if fault.fine and not is_last and _is_disturbed(found):
+            if not is_last and _is_disturbed(fault, found):
                 found["disturbed"] = True
             self._keep(contender.name, fault.key, number, found)
             if not found.get("disturbed") and "error" not in found:
@@ -163,11 +166,22 @@ def chosen_faults(keys: Sequence[str]) -> list[Fault]:
     return [fault for fault in FAULTS if not keys or fault.key in keys]
 
 
-def _is_disturbed(found: Record) -> bool:
-    part = found.get("fault")
-    if not isinstance(part, dict) or part["lasted_s"] > 0.3:
-        return False
-    return bool(part["late_s"] > DISTURBED_S)
+def _is_disturbed(fault: Fault, found: Record) -> bool:
+    """Whether this host, and not the contender, may have made what was seen."""
+    if fault.fine:
+        part = found.get("fault")
+        return isinstance(part, dict) and part["lasted_s"] < SHORT_S and _paused(part, DISTURBED_S)
+    quiet = [found.get("after"), found.get("fault") if fault.key == "link" else None]
+    return any(
+        isinstance(part, dict)
+        and NOTHING_S < part["lasted_s"] < SHORT_S
+        and _paused(part, NOTHING_S / 2)
+        for part in quiet
+    )
+
+
+def _paused(part: dict[str, float], for_s: float) -> bool:
+    return part["late_s"] > for_s
 
 
 def _short(value: object) -> object:
