@@ -90,7 +90,7 @@ class MovingFarm(Farm):
     def handing(self, name: str) -> dict[str, Json]:
         """Return what a daemon tells of its hand-overs."""
         vips = self.status(name).get("vips")
-        told = vips.get(VIP) if isinstance(vips, dict) else None
+        told = vips[0] if isinstance(vips, list) else None
         found = told.get("handing") if isinstance(told, dict) else None
         return found if isinstance(found, dict) else {}
 

@@ -56,6 +56,7 @@ COMMANDS = {
     "plan": Command("plan", "what apply would change", tells_json=True),
     "apply": Command("apply", "bring the servers to what the farm file says", tells_json=True),
     "status": Command("status", "serving, at risk or down, and why", tells_json=True),
+    "failover": Command("failover", "move the virtual IP, losing nothing", tells_json=True),
     "drain": Command("drain", "take a web server out of use, losing nothing", tells_json=True),
     "undrain": Command("drain", "put a web server back into use", tells_json=True),
     "release": Command("release", "bring the site to every web server at once", tells_json=True),

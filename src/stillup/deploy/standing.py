@@ -7,6 +7,7 @@ none) is None, never a made-up value.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from stillup.node.message import Json, JsonObject
 
@@ -56,6 +57,15 @@ class Heartbeat:
     """It stands back, because it was asked to let another hold the address."""
     votes: bool = True
     """It is silent for a lease after it started, since it may have voted before."""
+    open: int = 0
+    """How many connections live on there to addresses that it handed over."""
+    drain_left_s: float = 0.0
+    """For how long it lets them at most; 0 when there are none any more."""
+
+
+class _Draining(TypedDict):
+    open: int
+    drain_left_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,19 @@ def heartbeat(data: Json) -> Heartbeat | None:
         frozenset(map(str, candidates)) if isinstance(candidates, list) else frozenset(),
         yielding=_is_positive(data.get("yielding_s")),
         votes=not _is_positive(data.get("silent_s")),
+        **_draining(data.get("vips")),
+    )
+
+
+def _draining(vips: Json) -> _Draining:
+    handing = [_object(each.get("handing")) for each in _objects(vips)]
+    living = [each for each in handing if each.get("draining") is True]
+    open_, left = ([each.get(key) for each in living] for key in ("open", "drain_left_s"))
+    return _Draining(
+        open=sum(each for each in open_ if isinstance(each, int)),
+        drain_left_s=max(
+            (float(each) for each in left if isinstance(each, int | float)), default=0
+        ),
     )
 
 
@@ -181,6 +204,10 @@ def _is_positive(number: Json) -> bool:
 def _sessions(row: JsonObject) -> int:
     sessions = row.get("sessions")
     return sessions if isinstance(sessions, int) else 0
+
+
+def _object(data: Json) -> JsonObject:
+    return data if isinstance(data, dict) else {}
 
 
 def _objects(data: Json) -> Sequence[JsonObject]:

@@ -31,6 +31,7 @@ DRAIN_WITHIN_S = 30.0
 UP_WITHIN_S = 30.0
 HOLDER_WITHIN_S = 15.0
 YIELD_FOR_S = 120
+DRAIN_SLACK_S = 10.0
 
 
 class Forced(Protocol):
@@ -190,6 +191,27 @@ class Work:
         self._yielded.append(step.balancer)
         await self._vip(step.balancer, "yield")
         await self._await_holder(step.peers)
+        await self._await_drained(step.balancer)
+
+    async def _await_drained(self, balancer: str) -> None:
+        """Wait for the connections that live on where the address was handed over.
+
+        It ends those that are open too long, so this has a bound of its own making.
+        """
+        session = self._sessions.open[balancer]
+        first = await _heartbeat(session)
+        if first is None or not first.drain_left_s:
+            return
+        self._report(Told(balancer, f"{first.open} open connections are waited for"))
+
+        async def drained() -> bool:
+            seen = await _heartbeat(session)
+            return seen is None or not seen.drain_left_s
+
+        if not await until(drained, within_s=first.drain_left_s + DRAIN_SLACK_S):
+            self._report(Told(balancer, "its open connections are not awaited any longer"))
+        # The time that it stands back counts from here: the wait may have been long.
+        await self._vip(balancer, "yield")
 
     async def _resume(self, balancer: str) -> None:
         await self._vip(balancer, "resume")

@@ -142,6 +142,8 @@ class Handing:
     def status(self) -> dict[str, Json]:
         """Return how it stands, for the seat's status."""
         until_s, now_s = self.drain_until_s, self._loop.now_s()
+        if self.draining:
+            self._count()
         forwards: list[Json] = list(self.forwards)
         return {
             "draining": self.draining,
@@ -169,15 +171,18 @@ class Handing:
         self._again(now_s)
 
     def _drain(self, until_s: float, now_s: float) -> None:
+        self._count()
+        if self.open and now_s < until_s:
+            self._quietly(self.kernel.renew_open)
+        elif now_s >= self._passing_until_s:
+            self._end_drain()
+
+    def _count(self) -> None:
         try:
             self.open = self._connections.count()
         except NetlinkRefused as error:
             self._journal.rarely("connections not counted", {"reason": error.strerror})
             self.open = -1
-        if self.open and now_s < until_s:
-            self._quietly(self.kernel.renew_open)
-        elif now_s >= self._passing_until_s:
-            self._end_drain()
 
     def _end_drain(self) -> None:
         """Destroy what is left while it may still say so to the users, then be silent."""

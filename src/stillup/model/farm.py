@@ -58,6 +58,8 @@ class Vip:
 
     witness: IPv4Address | None = None
     """What a balancer of two pings when the other one is silent; None for nothing."""
+    drain_s: float = 300.0
+    """How long open connections live on at a balancer that an address was moved away from."""
 
 
 @dataclass(frozen=True, slots=True)

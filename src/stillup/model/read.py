@@ -23,7 +23,7 @@ from stillup.model.farm import (
 from stillup.model.lines import Lines
 from stillup.model.problems import Problem, in_order
 from stillup.model.rules import broken_rules
-from stillup.model.schema import BUFFER, LEASE, OUTAGE, PHP_MEMORY, QUEUE, UPLOAD, FarmFile
+from stillup.model.schema import BUFFER, DRAIN, LEASE, OUTAGE, PHP_MEMORY, QUEUE, UPLOAD, FarmFile
 
 _MOST_PROBLEMS = 100
 _MOST_EXPLAINED = 1000
@@ -126,7 +126,8 @@ def _vip(file: FarmFile) -> Vip:
     else:
         each = (preferred,) * len(given)
     witness = addresses.address(file.vip.witness) if file.vip.witness else None
-    return Vip(given, LEASE(file.vip.lease), each, file.vip.failback, witness)
+    drain_s = DRAIN(file.vip.drain)
+    return Vip(given, LEASE(file.vip.lease), each, file.vip.failback, witness, drain_s)
 
 
 def _shared_out(file: FarmFile, count: int) -> tuple[str, ...]:

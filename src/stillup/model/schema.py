@@ -18,6 +18,7 @@ from stillup.model.quantities import DurationBetween, SizeBetween
 from stillup.model.refused import ValueRefused
 
 LEASE = DurationBetween("150ms", "10s")
+DRAIN = DurationBetween("1s", "60min")
 QUEUE = DurationBetween("100ms", "5min")
 OUTAGE = DurationBetween("10ms", "60min")
 PHP_MEMORY = SizeBetween("16MB", "64GB")
@@ -129,6 +130,12 @@ class VipSection(Section):
         default=True,
         description="Bring an address back to its preferred balancer once that is well again, "
         "by a hand-over that loses no connection. Without it a person does (`stillup failover`).",
+    )
+    drain: Annotated[str, _checked(DRAIN), _DURATION] = Field(
+        default="5min",
+        description="How long connections that are open at a balancer live on there when an "
+        "address is moved away from it on purpose, 1s to 60min. What is open then is ended; a "
+        "balancer that is to be changed is not waited for longer.",
     )
     witness: Address | None = Field(
         default=None,

@@ -30,8 +30,8 @@ Operations:
     ask              {"url": str, "host": str, "within_s": int} -> see ``stillup.node.ask``
     drain            {"server": str, "drain": bool, "by"?: "user"|"apply"} -> {"sessions": int}
                      at this balancer's HAProxy; ask again until 0
-    vip              {"action": "yield"|"resume", "seconds"?: int, "to"?: str} -> the daemon's
-                     answer
+    vip              {"action": "yield"|"resume"|"failover", "seconds"?: int, "to"?: str,
+                     "address"?: str} -> the daemon's answer
     release.begin    {"release": str, "sha256": hex, "size": bytes} -> {"have": bool}
     release.data     {"data": base64} -> {"received": bytes so far}
     release.end      {} -> {"release": str}; checked, unpacked, in place, not yet current
@@ -137,6 +137,12 @@ def _vip(session: Session, request: JsonObject) -> JsonObject:
             return daemon.ask(session.world, {"op": "yield", "seconds": seconds, **to})
         case "resume":
             return daemon.ask(session.world, {"op": "resume"})
+        case "failover":
+            question: JsonObject = {"op": "failover"}
+            for name in ("to", "address"):
+                if name in request:
+                    question[name] = text(request, name)
+            return daemon.ask(session.world, question)
         case other:
             raise InputRefused(f"vip: there is no action {other!r}")
 

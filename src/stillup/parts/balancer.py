@@ -1,8 +1,8 @@
 """HAProxy on a balancer: see ``templates/balancer/haproxy.cfg.j2``, where every setting says why."""
 
 from stillup.model.farm import Farm, Role, Secrets, Server
-from stillup.node.bundle import Bundle, Check, Directory, File, Health, Unit
-from stillup.parts import ports
+from stillup.node.bundle import Bundle, Check, Directory, File, Health, Unit, User
+from stillup.parts import heartbeat, ports
 from stillup.parts.template import render, text
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
@@ -11,6 +11,8 @@ CERTIFICATE = "/etc/haproxy/site.pem"
 ERROR_PAGE = "/etc/haproxy/errors/unavailable.html"
 DROP_IN = "/etc/systemd/system/haproxy.service.d/stillup.conf"
 SAVE = "/usr/lib/stillup/save-server-state"
+GIVEN = 6940
+"""The access list that the heartbeat puts addresses into that were given away."""
 ALIVE = f"http://127.0.0.1:{ports.ALIVE}/alive"
 
 
@@ -36,6 +38,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
     return Bundle(
         farm.name,
         server.name,
+        users=(User(heartbeat.TELLS_HAPROXY, "/nonexistent"),),
         directories=(
             Directory("/etc/haproxy"),
             Directory("/etc/haproxy/errors"),
@@ -69,4 +72,7 @@ def _values(farm: Farm, server: Server) -> dict[str, object]:
         "certificate": CERTIFICATE,
         "error_page": ERROR_PAGE,
         "ports": ports,
+        "runtime": heartbeat.RUNTIME,
+        "tells_haproxy": heartbeat.TELLS_HAPROXY,
+        "given": GIVEN,
     }

@@ -16,6 +16,11 @@ CODE = "/usr/lib/stillup/heartbeat"
 UNIT = "/etc/systemd/system/stillup-heartbeat.service"
 PORT = 6940
 ALIVE = "http://127.0.0.1:8405/alive"
+RUNTIME = "/run/haproxy/heartbeat.sock"
+"""HAProxy's runtime socket for the daemon, which may do little there."""
+
+TELLS_HAPROXY = "stillup-haproxy"
+"""The group that may use it; the unit of balancers names it too."""
 
 
 def wanted(
@@ -63,7 +68,10 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
         "address": str(server.address),
         "interface": facts.interface,
         "watch": watch if candidate else None,
+        "drain_s": round(farm.vip.drain_s),
     }
+    if candidate:
+        values["haproxy"] = RUNTIME
     if candidate and server.direct is not None:
         values["direct"] = _direct(farm, server)
     return json.dumps(values, indent=2) + "\n"

@@ -39,6 +39,8 @@ class ScriptedServer:
     """A database server's accounts that the site's pages get in with."""
     broken: bool = False
     """A web server whose checks do not pass whatever is applied."""
+    refused: JsonObject | None = None
+    """The move that its heartbeat refused last."""
     ill: str = ""
     """Why a balancer's heartbeat would not take the address; "" for no reason."""
 
@@ -147,9 +149,25 @@ class ScriptedServer:
         return {"sessions": 0}
 
     def _vip(self, arguments: Mapping[str, Json]) -> JsonObject:
+        if arguments["action"] == "failover":
+            return self._failover(arguments)
         self.yielded = arguments["action"] == "yield"
         self.farm.elect()
         return {}
+
+    def _failover(self, arguments: Mapping[str, Json]) -> JsonObject:
+        assert self.farm.holder == self.name, "a move was asked of a server that holds nothing"
+        fit = [
+            one
+            for one in self.farm.servers.values()
+            if one is not self and one.may_hold() and not one.ill
+        ]
+        wanted = [one for one in fit if arguments.get("to") in (None, one.name)]
+        if wanted:
+            self.farm.holder = wanted[0].name
+        else:
+            self.refused = {"at": 1.0, "reason": "no other candidate is fit"}
+        return {"asked": [arguments["address"]]}
 
     def _release_list(self, _: Mapping[str, Json]) -> JsonObject:
         return {
@@ -250,6 +268,20 @@ class ScriptedServer:
             "voters": voters,
             "yielding_s": 20 if self.yielded else 0,
             "silent_s": 0,
+            "vips": [self._seat()],
+        }
+
+    def _seat(self) -> JsonObject:
+        lives_on = self.farm.open.get(self.name, 0)
+        return {
+            "address": "10.0.0.1",
+            "holding": self.farm.holder == self.name,
+            "handing": {
+                "draining": lives_on > 0,
+                "open": lives_on,
+                "drain_left_s": 300.0 if lives_on else 0.0,
+                "refused": self.refused,
+            },
         }
 
 
@@ -260,6 +292,8 @@ class ScriptedFarm:
     model: Farm
     holder: str | None = None
     violations: list[str] = field(default_factory=list)
+    open: dict[str, int] = field(default_factory=dict)
+    """How many connections live on at a balancer that has handed the address over."""
     servers: dict[str, ScriptedServer] = field(default_factory=dict)
     access: MemoryAccess = field(default_factory=lambda: MemoryAccess({}))
 

@@ -164,6 +164,7 @@ def test_an_odd_value_is_sound_or_told_on_its_line_in_printable_characters(key: 
     ("path", "low", "least", "most", "high"),
     [
         ("vip.lease", '"149ms"', '"150ms"', '"1s"', '"10001ms"'),
+        ("vip.drain", '"999ms"', '"1s"', '"60min"', '"61min"'),
         ("balancer.queue", '"99ms"', '"100ms"', '"5min"', '"301s"'),
         ("balancer.maxconn_per_server", "0", "1", "100000", "100001"),
         ("web.php_workers", "0", "1", "2000", "2001"),
