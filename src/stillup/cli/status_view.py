@@ -7,6 +7,7 @@ without colours.
 from collections.abc import Iterator
 from datetime import datetime
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -146,9 +147,9 @@ def _of(vip: VipStanding, observed: Observed) -> Iterator[Asked]:
     """Yield one request of each scheme: the one that went worse."""
     worst: dict[str, Asked] = {}
     for asked in observed.asked:
-        scheme, _, rest = asked.url.partition("://")
-        if rest.startswith(f"{vip.address}/") and (scheme not in worst or not asked.answered):
-            worst[scheme] = asked
+        url = urlsplit(asked.url)
+        if url.hostname == vip.address and (url.scheme not in worst or not asked.answered):
+            worst[url.scheme] = asked
     yield from worst.values()
 
 

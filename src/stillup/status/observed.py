@@ -21,8 +21,8 @@ class Heartbeat:
     """The virtual IPs that this server holds by a lease that has not run out."""
     believed: Mapping[str, str | None]
     """The holder of each virtual IP as this daemon knows it."""
-    since_s: float | None
-    """For how long the holder has held the address, in seconds; None when not known."""
+    since_s: Mapping[str, float | None]
+    """For how long each virtual IP has had its holder, in seconds; None when not known."""
     heard_ms: Mapping[str, float | None]
     """How long ago each voter was heard, in milliseconds; None for never."""
     late_ms: float
@@ -30,7 +30,8 @@ class Heartbeat:
     candidate: bool = True
     """Whether it may hold the address at all; the others only vote."""
     moved_at_s: tuple[float, ...] = ()
-    """When the last changes of the holder were, in seconds since 1970 by the server's clock."""
+    """When the last changes of the holder were, in seconds since 1970 by the server's clock;
+    with several virtual IPs, of the one that changed most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def _heartbeat(told: "_Told | None") -> Heartbeat | None:
     if told is None:
         return None
     voters = told.mapping("voters") or {}
-    lateness = told.inner("lateness_ms")
+    lateness, vips = told.inner("lateness_ms"), told.objects("vips")
     return Heartbeat(
         healthy=told.answer.get("healthy") is True,
         candidate=told.answer.get("candidate") is True,
@@ -112,19 +112,19 @@ def _heartbeat(told: "_Told | None") -> Heartbeat | None:
             address: name if isinstance(name, str) else None
             for address, name in (told.mapping("holder") or {}).items()
         },
-        since_s=told.number_or_none("since_s"),
+        since_s={vip.text("address"): vip.number_or_none("since_s") for vip in vips},
         heard_ms={
             voter: _Told(told.server, said).number_or_none("heard_ms")
             for voter, said in voters.items()
             if isinstance(said, dict)
         },
         late_ms=(lateness.number_or_none("recent") or 0.0) if lateness is not None else 0.0,
-        moved_at_s=tuple(
-            _Told(told.server, move).number("at")
-            for move in told.listing("moves") or ()
-            if isinstance(move, dict)
-        ),
+        moved_at_s=max((_moved_at_s(vip) for vip in vips), key=len, default=()),
     )
+
+
+def _moved_at_s(vip: "_Told") -> tuple[float, ...]:
+    return tuple(move.number("at") for move in vip.objects("moves"))
 
 
 def _backends(told: "_Told") -> dict[str, Backend] | None:
@@ -173,6 +173,11 @@ class _Told:
                 return float(value)
             case value:
                 raise self._unknown(key, value)
+
+    def objects(self, key: str) -> "list[_Told]":
+        """Return the objects of a list; what is none is left out."""
+        found = self.listing(key) or ()
+        return [_Told(self.server, each) for each in found if isinstance(each, dict)]
 
     def text(self, key: str) -> str:
         value = self.text_or_none(key)

@@ -12,7 +12,8 @@ def vip_standing(farm: Farm, observed: Observed, address: str) -> VipStanding:
     """Return who answers for ``address`` and for how long."""
     name = picture.holder(farm, observed, address)
     seen = observed.reached(name) if name is not None else None
-    since_s = seen.heartbeat.since_s if seen is not None and seen.heartbeat is not None else None
+    told = seen.heartbeat.since_s if seen is not None and seen.heartbeat is not None else {}
+    since_s = told.get(address)
     return VipStanding(address, name, since_s, picture.claims(farm, observed, address))
 
 

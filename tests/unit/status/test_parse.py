@@ -29,7 +29,15 @@ LB1: JsonObject = {
             "web1": {"address": "10.0.0.4", "heard_ms": None, "votes": False},
         },
         "lateness_ms": {"max": 90.0, "recent": 3.5},
-        "moves": [{"at": 1700.5, "holder": "lb1", "ballot": "17.lb1", "reason": "won"}],
+        "moves": [],
+        "vips": [
+            {
+                "address": "10.0.0.1",
+                "since_s": 18.2,
+                "moves": [{"at": 1700.5, "holder": "lb1", "ballot": "17.lb1", "reason": "won"}],
+            },
+            {"address": "fd00:10::1", "since_s": 3.0, "moves": []},
+        ],
     },
     "haproxy": [
         {
@@ -88,7 +96,7 @@ def test_a_balancers_state() -> None:
             reason="",
             holding=("10.0.0.1",),
             believed={"10.0.0.1": "lb1"},
-            since_s=18.2,
+            since_s={"10.0.0.1": 18.2, "fd00:10::1": 3.0},
             heard_ms={"lb2": 41.0, "web1": None},
             late_ms=3.5,
             candidate=True,

@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from tests.unit.status.looks import (
 )
 
 from stillup.cli.status_view import duration, page
+from stillup.model.farm import Farm
 from stillup.node.message import Json, JsonObject
 from stillup.status.export import as_json
 from stillup.status.judge import judge
-from stillup.status.observed import Backend, Database
+from stillup.status.observed import Backend, Database, Observed, Reached
 
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "status.md"
 DOWN = Backend("DOWN", drained=False, check="L7STS/503")
@@ -29,9 +31,12 @@ DOWN = Backend("DOWN", drained=False, check="L7STS/503")
 
 def shown(*changes: Change) -> list[str]:
     """Return the lines of one look, without the time of day and the space at their ends."""
-    observed = look(*changes)
+    return printed(farm(), look(*changes))
+
+
+def printed(of: Farm, observed: Observed) -> list[str]:
     console = Console(file=io.StringIO(), width=100, highlight=False, emoji=False)
-    console.print(page(farm(), observed, judge(farm(), observed)))
+    console.print(page(of, observed, judge(of, observed)))
     assert isinstance(console.file, io.StringIO)
     text = re.sub(r"\d\d:\d\d:\d\d", "12:00:00", console.file.getvalue())
     return [line.rstrip() for line in text.splitlines()]
@@ -73,6 +78,29 @@ def test_a_farm_that_is_down_says_why_first() -> None:
         " DOWN   shop at 12:00:00: the database on db1 does not answer: gone"
     )
     assert any("http 503 in 10 ms; https 503 in 20 ms" in line for line in lines)
+
+
+def holds_both(seen: Reached) -> Reached:
+    assert seen.heartbeat is not None
+    holders = {"10.0.0.1": "lb1", "fd00:10::1": "lb1"}
+    since_s = {"10.0.0.1": 200.0, "fd00:10::1": 7.0}
+    heartbeat = replace(seen.heartbeat, holding=tuple(holders), believed=holders, since_s=since_s)
+    return replace(seen, heartbeat=heartbeat)
+
+
+def test_each_of_several_addresses_has_a_line_with_its_own_requests() -> None:
+    both = (IPv4Address("10.0.0.1"), IPv6Address("fd00:10::1"))
+    several = replace(farm(), vip=replace(farm().vip, addresses=both, preferred=(None, None)))
+    by_six = tuple(
+        replace(asked, url=asked.url.replace("10.0.0.1", "[fd00:10::1]"), took_s=0.05)
+        for asked in look().asked
+    )
+    observed = replace(look(told("lb1", holds_both)), asked=look().asked + by_six)
+
+    lines = printed(several, observed)
+
+    assert "10.0.0.1: held by lb1 for 3 min 20 s; http 200 in 10 ms; https 200 in 20 ms" in lines
+    assert "fd00:10::1: held by lb1 for 7 s; http 200 in 50 ms; https 200 in 50 ms" in lines
 
 
 @pytest.mark.parametrize(
