@@ -242,7 +242,7 @@ class Farm:
         return (
             all(status.get("silent_s") == 0 for status in told.values())
             and all(told[name].get("healthy") for name in BALANCERS)
-            and self.holder() is not None
+            and all(self.holder(vip) is not None for vip in self.vips)
         )
 
     def _log(self, name: str) -> Path:
