@@ -1,4 +1,4 @@
-"""``python3 -m stillup.heartbeat run|check|status|yield|failover|resume``.
+"""``python3 -m stillup.heartbeat run|check|reload|status|yield|failover|resume``.
 
 ``run`` is the daemon, ``check`` its settings' checker, the others ask the daemon that runs.
 """
@@ -9,14 +9,20 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stillup.errors import EXIT_DONE, EXIT_WORLD, StillupError
-from stillup.heartbeat import settings
+from stillup.heartbeat import process, settings, succession
 from stillup.heartbeat.control import ask
 from stillup.heartbeat.settings import CONTROL, DaemonSettings
 from stillup.heartbeat.settings_reader import Json
+from stillup.heartbeat.succession import Heir
 
 CONFIG = "/etc/stillup/heartbeat.json"
+RELOAD_S = 30.0
+
+if TYPE_CHECKING:
+    from stillup.heartbeat.daemon import Daemon
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
                 return run(arguments.config, arguments.control)
             case "check":
                 return check(arguments.config)
+            case "reload":
+                return reload(arguments.config, arguments.control)
             case "yield":
                 question: dict[str, Json] = {"op": "yield", "seconds": arguments.seconds}
                 question["to"], question["address"] = arguments.to, arguments.address
@@ -49,22 +57,82 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(config: Path, control: Path | None) -> int:
     """Be the daemon, with the settings and keys in these files or handed over by systemd."""
+    heir = succession.heir(os.environ)
+    try:
+        told, keys = _given(config, heir)
+    except (StillupError, OSError) as error:
+        if heir is not None:
+            heir.refuse(error)
+        raise
+    return serve(told, keys, control, heir)
+
+
+def _given(config: Path, heir: Heir | None) -> tuple[DaemonSettings, Mapping[int, bytes]]:
+    """Return the settings and the keys."""
     handed = os.environ.get("CREDENTIALS_DIRECTORY")
+    if heir is not None and heir.files:
+        # systemd's copies are from the service's start; these are as they are now.
+        settings_file, key_file = heir.files
+        told = settings.parse(_content(settings_file), str(config))
+        return told, settings.keys(_content(key_file), told.key_file)
     if handed and (Path(handed) / config.name).exists():
         config = Path(handed) / config.name
     told = settings.load(config)
-    return serve(told, settings.load_keys(told, handed), control)
+    return told, settings.load_keys(told, handed)
 
 
-def serve(told: DaemonSettings, keys: Mapping[int, bytes], control: Path | None) -> int:
-    """Be the daemon, with these settings and keys."""
+def serve(
+    told: DaemonSettings,
+    keys: Mapping[int, bytes],
+    control: Path | None,
+    heir: Heir | None = None,
+) -> int:
+    """Be the daemon, with these settings and keys, or its successor."""
+    heir = heir or succession.heir(os.environ)
+    if heir is None:
+        _daemon(told, keys, control, None).run()
+        return EXIT_DONE
+    try:
+        daemon = _daemon(told, keys, control, heir)
+        heir.take()
+    except (StillupError, OSError) as error:
+        heir.refuse(error)
+        raise
+    daemon.run()
+    return EXIT_DONE
+
+
+def _daemon(
+    told: DaemonSettings, keys: Mapping[int, bytes], control: Path | None, heir: Heir | None
+) -> "Daemon":
+    """Return the daemon, with what a predecessor has handed over if it is a successor."""
     from stillup.heartbeat.daemon import Daemon
 
     folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     runtime = Path(folder) if folder else None
     if control is None:
         control = runtime / "control.sock" if runtime else Path(CONTROL)
-    Daemon(told, keys, control, runtime).run()
+    if heir is None:
+        return Daemon(told, keys, control, runtime)
+    # What takes long is done before the predecessor stops.
+    process.settle()
+    return Daemon(told, keys, control, runtime, heir.receive())
+
+
+def _content(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        return file.read()
+
+
+def reload(config: Path, control: Path | None) -> int:
+    """Have the running daemon replaced by its program as it is now, with these settings."""
+    told = settings.load(config)
+    settings.load_keys(told, None)
+    question: dict[str, Json] = {"op": "reload"}
+    with config.open("rb") as settings_file, Path(told.key_file).open("rb") as key_file:
+        files = (settings_file.fileno(), key_file.fileno())
+        answer = ask(control or Path(CONTROL), question, files, RELOAD_S)
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
     return EXIT_DONE
 
 
@@ -91,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("run", "be the daemon"),
         ("check", "say whether the settings and the key are right"),
+        ("reload", "have the daemon replaced by its program, settings and key as they are now"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, default=Path(CONFIG), help=f"[{CONFIG}]")

@@ -9,7 +9,8 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillup.errors import ServerFailed
@@ -17,6 +18,7 @@ from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.settings_reader import Json
 
 LONGEST_BYTES = 4096
+MOST_FILES = 2
 CONNECTIONS = 16
 ANSWER_TIMEOUT_S = 2.0
 
@@ -31,27 +33,47 @@ class Control:
     Args:
         loop: For descriptors.
         path: Where; a leftover there is replaced.
-        answer: Turns a question into its answer, or raises ``Refused``.
+        answer: Turns a question into its answer, or raises ``Refused``. One that takes longer is
+            answered with ``Asked.reply``; then this returns None.
+        descriptor: A predecessor's, which listens there already.
     """
 
     def __init__(
-        self, loop: Loop, path: Path, answer: Callable[[dict[str, Json]], dict[str, Json]]
+        self,
+        loop: Loop,
+        path: Path,
+        answer: Callable[["Asked"], dict[str, Json] | None],
+        descriptor: int | None = None,
     ) -> None:
         self._loop = loop
         self._path = path
         self._answer = answer
         self._open: dict[socket.socket, bytes] = {}
+        self._files: dict[socket.socket, list[int]] = {}
+        if descriptor is not None:
+            self._listener = socket.socket(fileno=descriptor)
+            self._listener.settimeout(0)
+        else:
+            self._listener = self._listen(path)
+        loop.watch(self._listener, self._on_connection)
+
+    def _listen(self, path: Path) -> socket.socket:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
-        self._listener = socket.socket(
+        listener = socket.socket(
             socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         )
-        self._listener.bind(str(beside))
+        listener.bind(str(beside))
         beside.chmod(0o660)
-        self._listener.listen(CONNECTIONS)
+        listener.listen(CONNECTIONS)
         # Renamed into place, so that nobody ever finds a socket that does not listen.
         beside.replace(path)
-        loop.watch(self._listener, self._on_connection)
+        return listener
+
+    @property
+    def descriptor(self) -> int:
+        """What listens, for a successor."""
+        return self._listener.fileno()
 
     def close(self) -> None:
         """Stop listening."""
@@ -74,30 +96,39 @@ class Control:
 
     def _on_readable(self, connection: socket.socket) -> None:
         try:
-            data = connection.recv(LONGEST_BYTES)
+            data, files, _, _ = socket.recv_fds(connection, LONGEST_BYTES, MOST_FILES)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data, files = b"", []
+        self._files.setdefault(connection, []).extend(files)
         received = self._open[connection] + data
         self._open[connection] = received
         if b"\n" in received:
-            reply = json.dumps(self._reply(received.partition(b"\n")[0])).encode() + b"\n"
-            with contextlib.suppress(OSError):
-                connection.sendall(reply)
-        elif data and len(received) <= LONGEST_BYTES:
-            return
-        self._end(connection)
+            asked = Asked(self._files[connection], lambda answer: self._reply(connection, answer))
+            answer = self._answered(received.partition(b"\n")[0], asked)
+            if answer is not None:
+                self._reply(connection, answer)
+        elif not data or len(received) > LONGEST_BYTES:
+            self._end(connection)
 
-    def _reply(self, line: bytes) -> dict[str, Json]:
+    def _reply(self, connection: socket.socket, answer: dict[str, Json]) -> None:
+        """Answer, unless the asker has gone meanwhile."""
+        if connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.sendall(json.dumps(answer).encode() + b"\n")
+            self._end(connection)
+
+    def _answered(self, line: bytes, asked: "Asked") -> dict[str, Json] | None:
         try:
             question = json.loads(line)
         except ValueError:
             return {"error": "this is not JSON"}
         if not isinstance(question, dict):
             return {"error": "a question is a JSON object"}
+        asked.question = question
         try:
-            return self._answer(question)
+            return self._answer(asked)
         except Refused as error:
             return {"error": str(error)}
 
@@ -105,19 +136,49 @@ class Control:
         self._loop.unwatch(connection)
         connection.close()
         del self._open[connection]
+        for file in self._files.pop(connection, []):
+            os.close(file)
 
 
-def ask(path: Path, question: dict[str, Json]) -> dict[str, Json]:
+@dataclass(slots=True)
+class Asked:
+    """A question.
+
+    Args:
+        files: Descriptors that came with it; closed when it is answered.
+        reply: Answers it later; an asker that has gone meanwhile is no error.
+        question: What is asked.
+    """
+
+    files: Sequence[int]
+    reply: Callable[[dict[str, Json]], None]
+    question: dict[str, Json] = field(default_factory=dict)
+
+
+def ask(
+    path: Path,
+    question: dict[str, Json],
+    files: Sequence[int] = (),
+    within_s: float = ANSWER_TIMEOUT_S,
+) -> dict[str, Json]:
     """Ask the daemon of this server.
+
+    Args:
+        path: Where it listens.
+        question: What to ask.
+        files: Descriptors to send along.
+        within_s: How long it may take to answer.
 
     Raises:
         ServerFailed: If it does not run, does not answer, or refuses.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(ANSWER_TIMEOUT_S)
+            connection.settimeout(within_s)
             connection.connect(str(path))
-            connection.sendall(json.dumps(question).encode() + b"\n")
+            data = json.dumps(question).encode() + b"\n"
+            sent = socket.send_fds(connection, [data], list(files)) if files else 0
+            connection.sendall(data[sent:])
             with connection.makefile("rb") as lines:
                 answer = json.loads(lines.readline())
     except TimeoutError:

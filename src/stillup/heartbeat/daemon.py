@@ -5,15 +5,15 @@ they concern (``seat.py``). A bug ends the process: the kernel's leases end by t
 systemd starts the daemon anew.
 """
 
+import contextlib
 import os
 import signal
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from stillup import __version__
-from stillup.heartbeat import memory, process, report
-from stillup.heartbeat.control import Control, Refused
+from stillup.heartbeat import estate, memory, process, report
+from stillup.heartbeat.control import Asked, Control, Refused
 from stillup.heartbeat.direct import Direct
 from stillup.heartbeat.events import (
     DatagramReceived,
@@ -22,11 +22,11 @@ from stillup.heartbeat.events import (
     MoveAsked,
     Resumed,
     Stopping,
-    TimerFired,
     YieldAsked,
 )
 from stillup.heartbeat.holding import clear_others
 from stillup.heartbeat.journal import Journal
+from stillup.heartbeat.lineage import Lineage, Possessions, sockets
 from stillup.heartbeat.link import LinkWatch
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message
@@ -37,6 +37,8 @@ from stillup.heartbeat.seal import Seal
 from stillup.heartbeat.seat import Seat, Surroundings
 from stillup.heartbeat.settings import DaemonSettings
 from stillup.heartbeat.settings_reader import Json
+from stillup.heartbeat.signals import Signals
+from stillup.heartbeat.succession import Handed, NotNow
 from stillup.heartbeat.transport import Transport
 
 FAREWELL_S = 0.1
@@ -56,8 +58,12 @@ class Daemon:
         keys: The keys that sign, by id; the first signs.
         control: Where it listens for questions.
         runtime: systemd's runtime folder for it; None if there is none.
+        handed: What a predecessor that still runs has handed over, and its sockets: nothing is
+            touched before ``run``.
 
     Raises:
+        NotUnderstood: If what is handed over is another version's.
+        RestartNeeded: If it is another server's.
         NftablesRefused: On a candidate, if the kernel's rules cannot be made.
         OSError: If the control socket cannot be made.
         ServerFailed: If another daemon runs on this server already.
@@ -69,7 +75,11 @@ class Daemon:
         keys: Mapping[int, bytes],
         control: Path,
         runtime: Path | None,
+        handed: Handed | None = None,
     ) -> None:
+        inherited = estate.inherited(handed[0], settings) if handed else None
+        self._sockets = sockets(handed)
+        before = inherited.estate if inherited else None
         self.settings = settings
         self.loop = Loop()
         self.journal = Journal(self.loop.now_s)
@@ -78,7 +88,7 @@ class Daemon:
         configuration = settings.configuration
         peers = {name: at for name, at in settings.voters.items() if name != settings.name}
         incarnation = int.from_bytes(os.urandom(8), "big")
-        seal = Seal(
+        self.seal = Seal(
             settings.name,
             frozenset(peers),
             incarnation,
@@ -88,28 +98,31 @@ class Daemon:
         )
         self.transport = Transport(
             self.loop,
-            seal,
+            self.seal,
             (settings.address, settings.port),
             settings.interface,
             peers,
             self._on_message,
             self.journal.rarely,
         )
-        # First of all: with another daemon on this server, nothing must be touched.
-        self.transport.open()
         self.direct: Direct | None = None
         if settings.direct is not None and settings.is_candidate:
             self.direct = Direct(
                 self.loop,
-                seal,
+                self.seal,
                 settings.direct,
                 settings.port,
                 self._on_release,
                 self.journal.rarely,
             )
-            self.direct.open()
+        if before is not None:
+            self.seal.remember(before.seal)
+        else:
+            # First of all: with another daemon on this server, nothing must be touched.
+            for network in self._networks().values():
+                network.open()
         self.link = LinkWatch(self.loop, settings.interface, self._on_link, self._on_address_gone)
-        if settings.is_candidate:
+        if settings.is_candidate and before is None:
             clear_others(settings.vips, self.journal)
         around = Surroundings(
             settings,
@@ -122,30 +135,45 @@ class Daemon:
             self._on_settled,
         )
         silence_s = memory.silence_s(runtime, settings.lease_s)
-        self.seats = {vip.address: Seat(around, vip, silence_s) for vip in settings.vips}
+        known = inherited.seats() if inherited else {}
+        self.seats = {
+            vip.address: Seat(around, vip, silence_s, known.pop(vip.address, None))
+            for vip in settings.vips
+        }
+        # Virtual IPs that the new settings do not have any more; they go with ``run``.
+        self._former = [Seat(around, each[0].vip, silence_s, each) for each in known.values()]
         self.probe: Probe | None = None
         if settings.is_candidate and settings.watch is not None:
             self.probe = Probe(self.loop, settings.watch, self._judge, self.journal)
-        self.control = Control(self.loop, control, self._answer)
-        self._heard: dict[str, float] = {}
-        self._fit: tuple[bool, str] | None = None
+        self.control = Control(self.loop, control, self._answer, self._sockets.get("control"))
+        self._heard: dict[str, float] = before.heard if before else {}
+        self._fit: tuple[bool, str] | None = before.fit if before else None
+        if self.probe is not None and before is not None and before.judge is not None:
+            self.probe.go_on_with(before.judge)
+        self.lineage = Lineage(
+            self.loop, self.journal, self.notify, settings.lease_s / 2, self._possessions
+        )
         self._stopping = False
 
     def run(self) -> None:
-        """Run until told to end by SIGTERM or SIGINT."""
-        self._catch_signals()
-        standing = process.settle()
+        """Run until told to end by SIGTERM or SIGINT, or until a successor goes on."""
+        caught = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        self._signals = Signals(self.loop, caught, self._on_signals)
+        if self._sockets:
+            self._take_up()
+        standing = process.standing() if self._sockets else process.settle()
         if self.probe is not None:
             self.probe.start()
         self._judge()
-        self.handle(TimerFired())
+        for seat in self.seats.values():
+            seat.begin()
         self._feed_watchdog(self.loop.now_s())
         # Ready is who has a vote: whoever restarts servers one after another, waiting for each,
         # never takes the votes of two at a time.
         silent_s = max(seat.known().silent_s for seat in self.seats.values())
         self.loop.at("ready", self.loop.now_s() + silent_s, self._tell_ready)
         self.journal(
-            "heartbeat started",
+            "heartbeat goes on" if self._sockets else "heartbeat started",
             {
                 "name": self.settings.name,
                 "candidate": "yes" if self.settings.is_candidate else "no",
@@ -158,10 +186,55 @@ class Daemon:
             },
         )
         self.loop.run()
+        if self.lineage.succeeded:
+            return
         for seat in self.seats.values():
             seat.clear()
         self.control.close()
         self.journal("heartbeat ended", {"name": self.settings.name})
+
+    # -- one process after another -----------------------------------------------------------
+
+    def _take_up(self) -> None:
+        """Begin to act: the predecessor has stopped for good."""
+        for name, network in self._networks().items():
+            if name in self._sockets:
+                network.take_up(self._sockets[name])
+            else:
+                network.open()
+        for seat in self._former:
+            seat.begin()
+            seat.remove()
+        self._former.clear()
+        if self._fit is not None:
+            for seat in self.seats.values():
+                if not seat.is_taken_up:
+                    seat.handle(HealthChanged(*self._fit))
+
+    def _networks(self) -> dict[str, Transport]:
+        direct = {} if self.direct is None else {"direct": self.direct.transport}
+        return {"lan": self.transport, **direct}
+
+    def _possessions(self) -> Possessions:
+        """Return all that a successor must have; nothing is handled after this."""
+        if self._stopping:
+            raise NotNow("it is about to end")
+        if any(seat.is_moving for seat in self.seats.values()):
+            raise NotNow("an address is just being handed over")
+        known = estate.Estate(
+            estate.identity(self.settings),
+            self.seal.memory,
+            self._heard,
+            self._fit,
+            self.probe.judge if self.probe is not None else None,
+            {address: seat.memory for address, seat in self.seats.items()},
+        )
+        nodes = {address: seat.node for address, seat in self.seats.items()}
+        sockets = {"control": self.control.descriptor}
+        for name, network in self._networks().items():
+            if network.descriptor is not None:
+                sockets[name] = network.descriptor
+        return Possessions(known, nodes, sockets)
 
     def handle(self, event: Event) -> None:
         """Hand an event to every seat."""
@@ -240,19 +313,11 @@ class Daemon:
 
     # -- people and systemd ----------------------------------------------------------------
 
-    def _catch_signals(self) -> None:
-        ours, pythons = socket.socketpair(type=socket.SOCK_STREAM)
-        for end in (ours, pythons):
-            end.settimeout(0)
-        signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._signals = (ours, pythons)
-        self.loop.watch(ours, self._on_signal)
-
-    def _on_signal(self) -> None:
-        self._signals[0].recv(16)
+    def _on_signals(self, numbers: set[int]) -> None:
+        if numbers == {signal.SIGHUP}:
+            with contextlib.suppress(Refused):
+                self.lineage.reload(None)
+            return
         if self._stopping:
             return
         self._stopping = True
@@ -284,7 +349,8 @@ class Daemon:
     def _sentence(self) -> str:
         return "; ".join(seat.sentence() for seat in self.seats.values())
 
-    def _answer(self, question: dict[str, Json]) -> dict[str, Json]:
+    def _answer(self, asked: Asked) -> dict[str, Json] | None:
+        question = asked.question
         match question.get("op"):
             case "status":
                 return self._status()
@@ -296,8 +362,11 @@ class Daemon:
                 for seat in self._asked_about(question):
                     seat.handle(Resumed())
                 return {"resumed": True}
+            case "reload":
+                self.lineage.reload(asked)
+                return None
             case _:
-                raise Refused("the operations are: status, yield, failover, resume")
+                raise Refused("the operations are: status, yield, failover, resume, reload")
 
     def _asked_about(self, question: dict[str, Json]) -> list[Seat]:
         """Return the seat of the question's ``address``; without one, all of them."""
@@ -348,6 +417,7 @@ class Daemon:
         known = [seat.known() for seat in self.seats.values()]
         status = report.status(self.settings, known, seats, self.loop.lateness)
         status["version"] = __version__
+        status["pid"] = os.getpid()
         if self.direct is not None:
             status["direct"] = self.direct.status()
         status["datagrams"] = {

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from stillup.heartbeat import peer_hardware
+from stillup.heartbeat.estate import HandingMemory
 from stillup.heartbeat.haproxy import Haproxy
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.kernel_handing import KernelHanding
@@ -41,6 +42,7 @@ class Handing:
         haproxy: Told when the address is given away.
         journal: The log.
         ended: Called when a drain is over: the address can be taken off.
+        memory: What a predecessor knew that still runs: nothing is touched before ``take_up``.
     """
 
     def __init__(
@@ -52,26 +54,39 @@ class Handing:
         haproxy: Haproxy,
         journal: Journal,
         ended: Callable[[], None],
+        memory: HandingMemory | None = None,
     ) -> None:
-        self.drain_until_s: float | None = None
-        self.open = 0
-        self.forwards: tuple[str, ...] = ()
+        before = memory or HandingMemory()
+        self.drain_until_s = before.drain_until_s
+        self.open = before.open
+        self.forwards = before.forwards
         self._loop = loop
         self._address = fence.address
         self._drain_s = drain_s
         self._haproxy = haproxy
         self._journal = journal
         self._ended = ended
-        self._passing_until_s = 0.0
+        self._passing_until_s = before.passing_until_s
         self._link: LinkSeen | None = None
         self._hardware = PeerHardware(peers)
         self._connections = Connections(fence.address)
         self._gateways = _gateways(fence, peers)
         self.kernel = KernelHanding(fence, self._gateways)
-        # What an earlier life of the daemon left of a hand-over.
-        self._quietly(self.kernel.end_open)
-        self._quietly(lambda: self.kernel.forward(()))
-        haproxy.tell(self._address, given=False)
+        if memory is None:
+            # What an earlier life of the daemon left of a hand-over.
+            self._quietly(self.kernel.end_open)
+            self._quietly(lambda: self.kernel.forward(()))
+            haproxy.tell(self._address, given=False)
+
+    @property
+    def memory(self) -> HandingMemory:
+        """What a successor must know."""
+        return HandingMemory(self.drain_until_s, self._passing_until_s, self.open, self.forwards)
+
+    def take_up(self) -> None:
+        """Go on where a predecessor stopped."""
+        if self.draining or self.forwards:
+            self._on_timer(self._loop.now_s())
 
     @property
     def draining(self) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stillup.heartbeat.address import Addresses
 from stillup.heartbeat.announce import Announcer
+from stillup.heartbeat.estate import HoldingMemory
 from stillup.heartbeat.handing import Handing
 from stillup.heartbeat.haproxy import Haproxy
 from stillup.heartbeat.journal import Journal
@@ -61,6 +62,7 @@ class Holding:
         interface: Its name.
         journal: The log.
         succession: For handing it over.
+        memory: What a predecessor knew that still runs: nothing is touched before ``take_up``.
 
     Raises:
         NftablesRefused: If the rules cannot be made; without them nothing may be held.
@@ -75,17 +77,20 @@ class Holding:
         journal: Journal,
         *,
         succession: Succession,
+        memory: HoldingMemory | None = None,
     ) -> None:
         self.vip = vip
-        self.held = False
-        self.since_s: float | None = None
-        self.restored = 0
+        self.since_s = memory.since_s if memory else None
+        self.held = self.since_s is not None
+        self.restored = memory.restored if memory else 0
         self._loop = loop
         self._link = link
         self._journal = journal
         self._restored_s = 0.0
+        self._armed_until_s = 0.0
         self._addresses = Addresses()
-        self.fence = KernelLease(vip.address, interface, loop.now_s, journal)
+        take_up = memory is not None
+        self.fence = KernelLease(vip.address, interface, loop.now_s, journal, take_up=take_up)
         self.announcer = Announcer(loop, vip.address, self._on_claim, journal.rarely)
         self.announcer.attach_to(link)
         self._drained = succession.drained
@@ -97,10 +102,46 @@ class Holding:
             succession.haproxy,
             journal,
             self._on_drained,
+            memory.handing if memory else None,
         )
         self.handing.on_link(link)
-        self._clear_leftovers()
-        self._loop.at(self._timer("fence"), loop.now_s() + CHECK_S, self._look_after_fence)
+        if not take_up:
+            self._clear_leftovers()
+            self._loop.at(self._timer("fence"), loop.now_s() + CHECK_S, self._look_after_fence)
+
+    # -- one process after another -----------------------------------------------------------
+
+    @property
+    def memory(self) -> HoldingMemory:
+        """What a successor must know."""
+        since_s = self.since_s if self.held else None
+        return HoldingMemory(since_s, self.restored, self.handing.memory)
+
+    @property
+    def armed(self) -> bool:
+        """Whether it waits for a giver to let go."""
+        return not self.held and self._loop.now_s() < self._armed_until_s
+
+    def take_up(self, until_s: float | None) -> None:
+        """Go on where the predecessor stopped.
+
+        Args:
+            until_s: Until when the address is held; None if it is not.
+
+        Raises:
+            NftablesRefused: If the rules cannot be made.
+        """
+        self.fence.take_up()
+        self.handing.take_up()
+        if self.held and until_s is not None:
+            self.hold(until_s)
+            self._place()
+            self.announce()
+        else:
+            if not self.handing.draining:
+                self._clear_leftovers()
+            now_s = self._loop.now_s()
+            self._loop.at(self._timer("fence"), now_s + CHECK_S, self._look_after_fence)
 
     # -- what the core wants ---------------------------------------------------------------
 
@@ -150,6 +191,7 @@ class Holding:
     def arm(self, giver: str, until_s: float) -> None:
         """Take what ``giver`` passes on as soon as it lets go, and announce nothing."""
         if self.handing.arm(giver, until_s):
+            self._armed_until_s = until_s
             self._add(LOOPBACK, self._host_prefix)
             due_s = max(self._loop.now_s(), until_s)
             self._loop.at(self._timer("armed"), due_s, lambda _: self._tidy_if_idle())

@@ -50,6 +50,8 @@ class KernelLease:
         interface: The LAN interface's name; it need not exist yet.
         now_s: The clock that ``renew`` is counted on.
         log: Takes an event: fixed words, then fields.
+        take_up: The rules and perhaps a lease are there, of a predecessor that still runs:
+            touch nothing before ``take_up`` is called.
 
     Raises:
         NftablesRefused: If libnftables is missing or the rules cannot be made.
@@ -61,6 +63,8 @@ class KernelLease:
         interface: str,
         now_s: Callable[[], float],
         log: Callable[[str, dict[str, object]], None],
+        *,
+        take_up: bool = False,
     ) -> None:
         self.address = address
         self.interface = interface
@@ -73,8 +77,29 @@ class KernelLease:
         self._own_families = [INET] if is_ipv6(address) else [INET, ARP]
         self._families = self._own_families
         self._others: list[Callable[[], None]] = []
+        self._is_others = take_up
+        if not take_up:
+            self.create()
+            self.guard_interface()
+
+    def take_up(self) -> None:
+        """Make the rules as this version wants them, with a predecessor's lease going on.
+
+        Raises:
+            NftablesRefused: If the kernel refuses them.
+        """
+        self._is_others = False
         self.create()
-        self.guard_interface()
+        families = [*self._own_families, NETDEV]
+        try:
+            # Not begun anew as in ``guard_interface``: the lease in them would be lost.
+            self._nftables.run(interface_rules(self.address, self.interface))
+            self._families = families
+        except NftablesRefused:
+            self.guard_interface()
+        else:
+            for create in self._others:
+                create()
 
     @property
     def families(self) -> list[str]:
@@ -130,7 +155,8 @@ class KernelLease:
     def on_create(self, create: Callable[[], None]) -> None:
         """Call this now, and whenever rules on the interface are made anew."""
         self._others.append(create)
-        create()
+        if not self._is_others:
+            create()
 
     def run(self, commands: str) -> None:
         """Run nftables commands, one transaction.

@@ -65,7 +65,7 @@ class Loop:
             self._timers[name] = (due_s, callback)
 
     def stop(self) -> None:
-        """Return from ``run`` after the present turn."""
+        """Return from ``run``; nothing is called back any more, not even in this turn."""
         self._stopped = True
 
     def run(self) -> None:
@@ -79,7 +79,7 @@ class Loop:
         wait_s = None if due_s is None else max(0.0, due_s - clock_s())
         self._read(wait_s)
         now_s = clock_s()
-        if due_s is not None and now_s >= due_s:
+        if due_s is not None and now_s >= due_s and not self._stopped:
             late_s = now_s - due_s
             self.lateness.add(late_s, now_s)
             if late_s > LATE_S:
@@ -90,7 +90,7 @@ class Loop:
         for key, events in self._selector.select(wait_s):
             readable, writable = key.data
             # An earlier callback of this turn may have closed this descriptor.
-            if self._selector.get_map().get(key.fd) is not key:
+            if self._stopped or self._selector.get_map().get(key.fd) is not key:
                 continue
             if events & selectors.EVENT_WRITE and writable is not None:
                 writable()
@@ -102,5 +102,5 @@ class Loop:
         due = [name for name, (due_s, _) in self._timers.items() if due_s <= now_s]
         for name in due:
             timer = self._timers.pop(name, None)
-            if timer is not None:
+            if timer is not None and not self._stopped:
                 timer[1](now_s)

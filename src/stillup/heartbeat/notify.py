@@ -5,7 +5,11 @@ Source: sd_notify(3), systemd.service(5).
 
 import contextlib
 import os
+import select
 import socket
+
+BARRIER_S = 5.0
+"""How long systemd may take to understand who is the main process."""
 
 
 class Notify:
@@ -23,9 +27,27 @@ class Notify:
         """Send e.g. ``READY=1``; lost if nobody takes it."""
         if self._socket is None:
             return
-        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with contextlib.suppress(OSError):
-            self._socket.sendto("\n".join(lines).encode(), address)
+            self._socket.sendto("\n".join(lines).encode(), self._destination)
+
+    @property
+    def _destination(self) -> str:
+        return "\0" + self._address[1:] if self._address.startswith("@") else self._address
+
+    def hand_over(self, process: int) -> None:
+        """Say that another process of this service is its main one from now on.
+
+        Waits, for a while, until it is understood: systemd believes only the main process.
+        """
+        if self._socket is None:
+            return
+        self.say(f"MAINPID={process}")
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._socket, [b"BARRIER=1"], [writer], address=self._destination)
+        os.close(writer)
+        select.select([reader], [], [], BARRIER_S)
+        os.close(reader)
 
     @property
     def watchdog_s(self) -> float | None:

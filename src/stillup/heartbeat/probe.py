@@ -61,6 +61,11 @@ class Probe:
         self._began_s = 0.0
         self._received = b""
 
+    def go_on_with(self, judge: Judge) -> None:
+        """Judge on from what a predecessor knew, if it watched the same service."""
+        if judge.name == self.judge.name:
+            self.judge = judge
+
     def start(self) -> None:
         """Check now, and from now on."""
         self._check(self._loop.now_s())

@@ -5,6 +5,7 @@ import ctypes
 import gc
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 _CURRENT, _FUTURE, _ON_FAULT = 1, 2, 4
 
@@ -33,14 +34,23 @@ def settle() -> Standing:
     gc.collect()
     library.malloc_trim(0)
     gc.freeze()
-    locked = library.mlockall(_CURRENT | _FUTURE | _ON_FAULT) == 0
-    return Standing(locked, _real_time())
+    library.mlockall(_CURRENT | _FUTURE | _ON_FAULT)
+    _ask_for_real_time()
+    return standing()
 
 
-def _real_time() -> str:
+def standing() -> Standing:
+    """Return what this process was granted."""
+    policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+    status = Path("/proc/self/status").read_text()
+    locked = any(
+        line.startswith("VmLck:") and line.split()[1] != "0" for line in status.splitlines()
+    )
+    return Standing(locked, "rr" if policy == os.SCHED_RR else "other")
+
+
+def _ask_for_real_time() -> None:
     """Ask for the lowest real-time priority: above all ordinary work, below the kernel's."""
     least = os.sched_get_priority_min(os.SCHED_RR)
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(least))
-        return "rr"
-    return "other"

@@ -92,6 +92,21 @@ class NotOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class SealMemory:
+    """What a seal must not forget when its process is replaced.
+
+    Args:
+        incarnation: The life that goes on.
+        sequence: The last number it gave to a datagram.
+        peers: What is known of each peer.
+    """
+
+    incarnation: int
+    sequence: int
+    peers: dict[str, Acquaintance]
+
+
+@dataclass(frozen=True, slots=True)
 class _Envelope:
     """The signed fields round a message."""
 
@@ -150,8 +165,26 @@ class Seal:
         self._sequence = 0
         self._peers = {peer: Acquaintance(incarnation) for peer in peers}
         self._names = {peer: name_bytes(name) + name_bytes(peer) for peer in peers}
-        self._head = MAGIC + bytes((VERSION, self._key_id)) + configuration + predecessor
-        self._head += incarnation.to_bytes(8, "big")
+        self._head = self._heading()
+
+    @property
+    def memory(self) -> SealMemory:
+        """What a successor must know."""
+        return SealMemory(self._incarnation, self._sequence, self._peers)
+
+    def remember(self, memory: SealMemory) -> None:
+        """Go on with the life of a predecessor.
+
+        Peers that it did not know keep the words of this seal's own incarnation: should it have
+        known them once, they were given others then.
+        """
+        self._incarnation, self._sequence = memory.incarnation, memory.sequence
+        self._peers |= {name: known for name, known in memory.peers.items() if name in self._peers}
+        self._head = self._heading()
+
+    def _heading(self) -> bytes:
+        head = MAGIC + bytes((VERSION, self._key_id)) + self._configuration + self._predecessor
+        return head + self._incarnation.to_bytes(8, "big")
 
     def close(self, to: str, message: Message, subject: str = "") -> bytes:
         """Return the datagram that says ``message`` to the server ``to``; at most 512 bytes.

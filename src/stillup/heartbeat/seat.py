@@ -8,13 +8,14 @@ after its start of its own; they share the loop, the datagrams and what is seen 
 import os
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from stillup.heartbeat import report
+from stillup.heartbeat import report, snapshot
 from stillup.heartbeat.core import Node
 from stillup.heartbeat.core import Settings as NodeSettings
+from stillup.heartbeat.estate import SeatMemory
 from stillup.heartbeat.events import (
     Arm,
     AskWitness,
@@ -79,29 +80,42 @@ class Seat:
         vip: The virtual IP.
         silence_s: How long the voter is silent, from now: the longest lease that it may have
             promised for this address in an earlier life.
+        memory: What a predecessor knew that still runs, and the picture of its node: nothing
+            is touched before ``begin``.
 
     Raises:
+        NotUnderstood: If the picture is of another version.
         NftablesRefused: On a candidate, if the kernel's rules cannot be made.
     """
 
-    def __init__(self, around: Surroundings, vip: Vip, silence_s: float) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        vip: Vip,
+        silence_s: float,
+        memory: tuple[SeatMemory, Json] | None = None,
+    ) -> None:
         self.vip = vip
         self._around = around
         settings, loop = around.settings, around.loop
         # A life of its own for each seat: should the address be removed and added again while
         # the daemon runs, what was said about the first seat says nothing about the second.
         incarnation = int.from_bytes(os.urandom(8), "big")
-        self.node = Node(
-            NodeSettings(
-                settings.name, around.electorate, vip.preferred, silence_s, settings.failback
-            ),
-            incarnation,
-            loop.now_s(),
-            random.Random(incarnation).random,
+        self._settings = NodeSettings(
+            settings.name, around.electorate, vip.preferred, failback=settings.failback
         )
+        luck = random.Random(incarnation).random
+        first = replace(self._settings, silence_s=silence_s)
+        self.node = Node(first, incarnation, loop.now_s(), luck)
         self.history = History(loop.now_s())
         self._refused: Json = None
         self._stopped = False
+        known = None
+        if memory is not None:
+            known, pictured = memory
+            snapshot.restore(self.node, pictured)
+            self.history = known.history
+        self._before = known.settings if known else None
         self.holding: Holding | None = None
         if settings.is_candidate:
             self.holding = Holding(
@@ -111,7 +125,33 @@ class Seat:
                 settings.interface,
                 around.journal,
                 succession=self._succession(),
+                memory=known.holding if known else None,
             )
+
+    @property
+    def memory(self) -> SeatMemory:
+        """What a successor must know, besides the node."""
+        holding = self.holding.memory if self.holding else None
+        return SeatMemory(self.vip, self._settings, self.history, holding)
+
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether it goes on where a predecessor stopped."""
+        return self._before is not None
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the address is just being handed over, which takes some milliseconds."""
+        armed = self.holding is not None and self.holding.armed
+        return armed or self.node.moving.known().offered_to is not None
+
+    def begin(self) -> None:
+        """Go on where the predecessor stopped, or begin."""
+        if self.is_taken_up and self.holding is not None:
+            self.holding.take_up(self.node.candidate.held_until_s)
+        if self._before not in (None, self._settings):
+            self._carry_out(self.node.reconfigure(self._settings, self._around.loop.now_s()))
+        self.handle(TimerFired())
 
     @property
     def held(self) -> bool:
@@ -125,8 +165,11 @@ class Seat:
 
     def handle(self, event: Event) -> bool:
         """Hand an event to the node and do what it says; return whether it let go."""
+        return self._carry_out(self.node.handle(event, self._around.loop.now_s()))
+
+    def _carry_out(self, effects: Sequence[Effect]) -> bool:
         let_go = False
-        for effect in self.node.handle(event, self._around.loop.now_s()):
+        for effect in effects:
             let_go = let_go or isinstance(effect, LetGo | Give)
             self._do(effect)
         self._around.loop.at(self._timer, self.node.next_timer_s(), self._on_timer)

@@ -111,6 +111,23 @@ class Transport:
         self._socket = datagrams
         self._loop.watch(datagrams, self._on_readable)
 
+    @property
+    def descriptor(self) -> int | None:
+        """The socket's, for a successor; None while it is not open."""
+        return None if self._socket is None else self._socket.fileno()
+
+    def take_up(self, descriptor: int) -> None:
+        """Go on with a predecessor's socket, and with what waits in it.
+
+        Raises:
+            OSError: If the kernel does not take the filter.
+        """
+        datagrams = socket.socket(fileno=descriptor)
+        datagrams.settimeout(0)
+        attach(datagrams, packet_filter.datagrams(MAGIC, self._peers.values()))
+        self._socket = datagrams
+        self._loop.watch(datagrams, self._on_readable)
+
     def close(self) -> None:
         """Close the socket."""
         if self._socket is not None:

@@ -1,0 +1,186 @@
+"""A daemon is replaced while it holds, votes and is asked: nothing moves, nothing is missed."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.asker import latest_s, longest_outage_s
+from tests.netns.farm import SERVERS, Farm, run, wait_for
+from tests.wire import overlaps, turns
+
+from stillup.errors import ServerFailed
+from stillup.heartbeat.control import ask
+from stillup.heartbeat.settings_reader import Json
+
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(60)]
+
+RELOAD_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+def farm_of_children(farm: Farm) -> Iterator[None]:
+    """End the successors afterwards, as they are not the children that the farm knows."""
+    yield
+    for name in SERVERS:
+        (farm.folder / f"{name}.json").write_text(json.dumps(farm.settings(name)))
+        with contextlib.suppress(KeyError):
+            process = process_of(farm, name)
+            if process != farm.daemons[name].pid:
+                os.kill(process, signal.SIGKILL)
+                wait_for(lambda process=process: not is_there(process), "it is gone")  # type: ignore[misc] # bound now
+
+
+def process_of(farm: Farm, name: str) -> int:
+    found = farm.status(name)["pid"]
+    assert isinstance(found, int)
+    return found
+
+
+def is_there(process: int) -> bool:
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def moves(farm: Farm) -> Json:
+    return farm.status("lb1")["moves"]
+
+
+def reload(farm: Farm, name: str, key: Path | None = None) -> dict[str, Json]:
+    """Have a daemon replaced, with its settings and key as they are in the files now."""
+    paths = (farm.folder / f"{name}.json", key or farm.folder / "key")
+    files = [os.open(path, os.O_RDONLY) for path in paths]
+    try:
+        return ask(farm.control(name), {"op": "reload"}, files, RELOAD_S)
+    finally:
+        for file in files:
+            os.close(file)
+
+
+@contextmanager
+def undisturbed(farm: Farm) -> Iterator[None]:
+    """Ask and watch: lb1 answers all the time, every question is answered, nobody is silent."""
+    before = moves(farm)
+    watcher, asker = farm.watcher(), farm.asker()
+    time.sleep(0.3)
+    try:
+        yield
+        time.sleep(0.5)
+    finally:
+        asked, sightings = asker.stop(), watcher.stop()
+    assert [each.error for each in asked if each.error] == []
+    assert longest_outage_s(asked) - latest_s(asked) < 0.05
+    assert {turn.hardware for turn in turns(sightings)} == {farm.hardware("lb1")}
+    assert overlaps(sightings, 0.45) == []
+    assert moves(farm) == before
+    assert farm.holder() == "lb1"
+    assert all(farm.status(name).get("silent_s") == 0 for name in SERVERS)
+
+
+def test_every_daemon_is_replaced_again_and_again_and_nothing_is_missed(farm: Farm) -> None:
+    took: list[Json] = []
+    with undisturbed(farm):
+        for _ in range(3):
+            for name in SERVERS:
+                before = process_of(farm, name)
+                answer = reload(farm, name)
+                took.append(answer["took_s"])
+                assert answer["pid"] == process_of(farm, name) != before
+                wait_for(lambda before=before: not is_there(before), "the old one has ended")  # type: ignore[misc] # bound now
+        # Were a word, a number or a vote forgotten, or had two acted, somebody would be refused.
+        time.sleep(0.5)
+        assert [refused(farm, name) for name in SERVERS] == [{}, {}, {}]
+    print(f"\nstopped for {took} s")  # noqa: T201 - the figures of the run
+
+
+def test_a_key_is_changed_without_a_gap(farm: Farm) -> None:
+    old, new = "a key for these tests only", "another key for these tests"
+    with undisturbed(farm):
+        for number, keys in enumerate(([old, new], [new, old], [new])):
+            file = farm.folder / f"key{number}"
+            file.write_text("\n".join(keys) + "\n")
+            for name in SERVERS:
+                reload(farm, name, file)
+        assert [refused(farm, name) for name in SERVERS] == [{}, {}, {}]
+        for number in (1, 0):
+            for name in SERVERS:
+                reload(farm, name, farm.folder / f"key{number}")
+
+
+def refused(farm: Farm, name: str) -> dict[str, Json]:
+    datagrams = farm.status(name)["datagrams"]
+    assert isinstance(datagrams, dict)
+    found = datagrams["refused"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_settings_that_are_wrong_leave_the_old_daemon_at_work(farm: Farm) -> None:
+    settings = farm.folder / "lb1.json"
+    before = process_of(farm, "lb1")
+    with undisturbed(farm):
+        settings.write_text(json.dumps({**farm.settings("lb1"), "lease_ms": "soon"}))
+        with pytest.raises(ServerFailed, match=r"goes on as it is: .*lease_ms: must be"):
+            reload(farm, "lb1")
+        settings.write_text(json.dumps({**farm.settings("lb1"), "port": 6941}))
+        with pytest.raises(ServerFailed, match="goes on as it is: port is another"):
+            reload(farm, "lb1")
+    assert process_of(farm, "lb1") == before
+
+
+def test_an_address_is_added_and_taken_away_and_the_other_stays(farm: Farm) -> None:
+    added: Json = {"address": "10.0.0.7", "prefix": 24, "preferred": "lb2"}
+    with undisturbed(farm):
+        for name in SERVERS:
+            told = farm.settings(name)
+            vips = told["vips"]
+            assert isinstance(vips, list)
+            told["vips"] = [*vips, added]
+            (farm.folder / f"{name}.json").write_text(json.dumps(told))
+            reload(farm, name)
+        wait_for(lambda: holders(farm).get("10.0.0.7") == "lb2", "lb2 holds the new one")
+        assert "10.0.0.7/24" in run("ip", "-n", farm.space("lb2"), "-o", "address")
+        for name in SERVERS:
+            (farm.folder / f"{name}.json").write_text(json.dumps(farm.settings(name)))
+            reload(farm, name)
+        wait_for(lambda: "10.0.0.7" not in holders(farm), "nobody knows it")
+        assert "10.0.0.7/24" not in run("ip", "-n", farm.space("lb2"), "-o", "address")
+
+
+def holders(farm: Farm) -> dict[str, Json]:
+    found = farm.status("lb1")["holder"]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("state", ["dies", "hangs"])
+def test_a_successor_that_fails_leaves_the_old_daemon_at_work(farm: Farm, state: str) -> None:
+    before = process_of(farm, "lb1")
+    gate = farm.folder / "gate"
+    os.mkfifo(gate)
+    with undisturbed(farm):
+        settings = farm.folder / "lb1.json"
+        files = [os.open(settings, os.O_RDONLY), os.open(gate, os.O_RDWR)]
+        # It waits for its key, so that there is time to end it.
+        with ThreadPoolExecutor() as pool:
+            asked = pool.submit(ask, farm.control("lb1"), {"op": "reload"}, files, RELOAD_S)
+            wait_for(lambda: bool(children(before)), "there is a successor")
+            child = children(before)[0]
+            if state == "dies":
+                os.kill(child, signal.SIGKILL)
+            with pytest.raises(ServerFailed, match="goes on as it is"):
+                asked.result()
+    gate.unlink()
+    assert process_of(farm, "lb1") == before
+    assert not is_there(child)
+
+
+def children(process: int) -> list[int]:
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(word) for word in listed]
