@@ -7,11 +7,12 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stillup.errors import EXIT_DONE, EXIT_WORLD, StillupError
+from stillup.errors import EXIT_DONE, EXIT_WORLD, ServerFailed, StillupError
 from stillup.heartbeat import process, settings, succession
 from stillup.heartbeat.control import ask
 from stillup.heartbeat.settings import CONTROL, DaemonSettings
@@ -133,7 +134,33 @@ def reload(config: Path, control: Path | None) -> int:
         files = (settings_file.fileno(), key_file.fileno())
         answer = ask(control or Path(CONTROL), question, files, RELOAD_S)
     sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    former = answer.get("restarts")
+    if isinstance(former, int):
+        # Whoever reloads servers one after another must not take the votes of two at a time.
+        _await_vote(control or Path(CONTROL), former)
     return EXIT_DONE
+
+
+def _await_vote(control: Path, former: int) -> None:
+    """Wait until the daemon that follows on process ``former`` votes.
+
+    Raises:
+        ServerFailed: If it does not in time.
+    """
+    end_s = time.monotonic() + RELOAD_S
+    while True:
+        time.sleep(0.1)  # the old one ends, systemd starts the new one: nothing tells when
+        try:
+            status = ask(control, {"op": "status"})
+        except ServerFailed:
+            status = {}
+        if status.get("silent_s") == 0 and status.get("pid") != former:
+            return
+        if time.monotonic() > end_s:
+            raise ServerFailed(
+                f"the heartbeat was restarted and does not vote after {RELOAD_S:.0f} s; "
+                "see `journalctl -u stillup-heartbeat`"
+            )
 
 
 def check(config: Path) -> int:

@@ -48,6 +48,7 @@ LONGEST_FAREWELL_S = 30.0
 """How long a daemon that was told to end waits for connections that are open here, at most."""
 
 LONGEST_YIELD_S = 86_400.0
+CAUGHT = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 class Daemon:
@@ -151,14 +152,13 @@ class Daemon:
         if self.probe is not None and before is not None and before.judge is not None:
             self.probe.go_on_with(before.judge)
         self.lineage = Lineage(
-            self.loop, self.journal, self.notify, settings.lease_s / 2, self._possessions
+            self.loop, self.journal, self.notify, settings.lease_s / 2, self._possessions, self._end
         )
         self._stopping = False
 
     def run(self) -> None:
         """Run until told to end by SIGTERM or SIGINT, or until a successor goes on."""
-        caught = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-        self._signals = Signals(self.loop, caught, self._on_signals)
+        self._signals = Signals(self.loop, CAUGHT, self._on_signals)
         if self._sockets:
             self._take_up()
         standing = process.standing() if self._sockets else process.settle()
@@ -202,10 +202,9 @@ class Daemon:
                 network.take_up(self._sockets[name])
             else:
                 network.open()
-        for seat in self._former:
-            seat.begin()
-            seat.remove()
-        self._former.clear()
+        while self._former:
+            self._former[-1].begin()
+            self._former.pop().remove()
         if self._fit is not None:
             for seat in self.seats.values():
                 if not seat.is_taken_up:
@@ -318,6 +317,10 @@ class Daemon:
             with contextlib.suppress(Refused):
                 self.lineage.reload(None)
             return
+        self._end()
+
+    def _end(self) -> None:
+        """End in order."""
         if self._stopping:
             return
         self._stopping = True

@@ -1,17 +1,24 @@
 """A daemon's predecessor and successor: what it inherits, and how it is replaced when asked to."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stillup.heartbeat import estate
 from stillup.heartbeat.control import Asked, Refused
 from stillup.heartbeat.core import Node
+from stillup.heartbeat.estate import RestartNeeded
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.notify import Notify
+from stillup.heartbeat.snapshot import NotUnderstood
 from stillup.heartbeat.succession import Handed, Succession, Told
 
 SOCKETS = "sockets"
+
+AS_A_RESTART = frozenset({RestartNeeded.code, NotUnderstood.code})
+"""What only a new start can do: settings that make another server of this one, a version that
+does not know what this one remembers. Where systemd is there to start it, that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Lineage:
         notify: systemd, which is told whom to look after.
         take_s: How long the successor may take to restore what it is sent.
         possessions: Returns what is handed over; raises ``NotNow`` if it cannot be right now.
+        end: Ends this process in order; systemd starts it anew.
     """
 
     def __init__(
@@ -41,12 +49,14 @@ class Lineage:
         notify: Notify,
         take_s: float,
         possessions: Callable[[], Possessions],
+        end: Callable[[], None],
     ) -> None:
         self.succeeded = False
         self._loop = loop
         self._journal = journal
         self._notify = notify
         self._possessions = possessions
+        self._end = end
         self._succession = Succession(loop, take_s, self._hand_over, self._on_end)
         self._asked: Asked | None = None
 
@@ -72,6 +82,12 @@ class Lineage:
 
     def _on_end(self, told: Told) -> None:
         asked, self._asked = self._asked, None
+        if told.code in AS_A_RESTART and self._notify.is_heard:
+            self._journal("reload takes a restart", {"reason": told.error})
+            if asked is not None:
+                asked.reply({"reloaded": False, "restarts": os.getpid(), "reason": told.error})
+            self._end()
+            return
         if told.error:
             self._journal("reload failed", {"reason": told.error})
             if asked is not None:

@@ -23,6 +23,11 @@ class Notify:
                 socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
             )
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is a service manager."""
+        return self._socket is not None
+
     def say(self, *lines: str) -> None:
         """Send e.g. ``READY=1``; lost if nobody takes it."""
         if self._socket is None:

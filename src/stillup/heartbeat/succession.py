@@ -61,9 +61,17 @@ class Disinherited(StillupError):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of a reload: ``error`` is empty if there is a successor."""
+    """What became of a reload.
+
+    Args:
+        error: Why there is no successor; empty if there is.
+        code: The error's; empty if it has none.
+        process: The successor's number.
+        seconds: How long nothing was handled.
+    """
 
     error: str
+    code: str = ""
     process: int = 0
     seconds: float = 0.0
 
@@ -137,7 +145,7 @@ class Succession:
         self._channel.settimeout(self._take_s)
         told, _ = _receive(self._channel)
         if "ready" not in told:
-            self._fail(_why(told, "before it was ready"))
+            self._fail(*_why(told, "before it was ready"))
             return
         self._hand_over(self._channel)
 
@@ -158,7 +166,7 @@ class Succession:
             return
         told, _ = _receive(channel)
         if "taken" not in told:
-            self._fail(_why(told, f"within {self._take_s:.3f} s of being told"))
+            self._fail(*_why(told, f"within {self._take_s:.3f} s of being told"))
             return
         try:
             _send(channel, {"go": True})
@@ -167,7 +175,7 @@ class Succession:
             return
         assert self._child is not None
         seconds = self._loop.now_s() - began_s
-        self._ended(Told("", self._child.pid, seconds))
+        self._ended(Told("", "", self._child.pid, seconds))
 
     def _wait(self, why: NotNow) -> None:
         """Ask for the estate again in a moment, unless that was asked for long enough."""
@@ -179,7 +187,7 @@ class Succession:
         assert channel is not None
         self._loop.at("succession", now_s + AGAIN_S, lambda _: self._hand_over(channel))
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, code: str = "") -> None:
         """End the successor and wait until it is gone, for it may be about to act."""
         assert self._child is not None
         assert self._channel is not None
@@ -189,7 +197,7 @@ class Succession:
         self._channel.close()
         self._loop.at("succession", None, self._on_late)
         self._child = self._channel = None
-        self._ended(Told(why))
+        self._ended(Told(why, code))
 
 
 class Heir:
@@ -223,10 +231,11 @@ class Heir:
             raise Disinherited("the old process goes on")
         self._channel.close()
 
-    def refuse(self, why: str) -> None:
+    def refuse(self, error: Exception) -> None:
         """Say why it cannot be."""
+        code = error.code if isinstance(error, StillupError) else ""
         with contextlib.suppress(OSError):
-            _send(self._channel, {"refused": why})
+            _send(self._channel, {"refused": str(error), "code": code})
 
     def _exchange(self, said: dict[str, Json]) -> Handed:
         try:
@@ -251,9 +260,11 @@ def heir(environment: MutableMapping[str, str]) -> Heir | None:
     return Heir(channel, files)
 
 
-def _why(told: dict[str, Json], when: str) -> str:
-    refused = told.get("refused")
-    return refused if isinstance(refused, str) else f"the successor ended or said nothing {when}"
+def _why(told: dict[str, Json], when: str) -> tuple[str, str]:
+    refused, code = told.get("refused"), told.get("code")
+    if isinstance(refused, str) and isinstance(code, str):
+        return refused, code
+    return f"the successor ended or said nothing {when}", ""
 
 
 def _send(channel: socket.socket, value: dict[str, Json], descriptors: Sequence[int] = ()) -> None:

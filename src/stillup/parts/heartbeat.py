@@ -39,7 +39,13 @@ def wanted(
             File(UNIT, unit(candidate=Role.BALANCER in server.roles)),
         ),
         checks=(Check("heartbeat", (*run, "check"), (SETTINGS, KEY, f"{CODE}/")),),
-        units=(Unit("stillup-heartbeat.service", restart_on=(SETTINGS, KEY, f"{CODE}/", UNIT)),),
+        units=(
+            Unit(
+                "stillup-heartbeat.service",
+                reload_on=(SETTINGS, KEY, f"{CODE}/"),
+                restart_on=(UNIT,),
+            ),
+        ),
         healths=(Health("the heartbeat answers", (*run, "status")),),
     )
 
