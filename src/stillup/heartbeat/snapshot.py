@@ -16,11 +16,11 @@ A node is restored as it was, under the electorate that it was under; to begin u
 """
 
 import enum
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from importlib import import_module
 
 from stillup.errors import StillupError
 from stillup.heartbeat.core import Node
@@ -29,30 +29,8 @@ from stillup.heartbeat.settings_reader import Json
 FORMAT = 1
 """Counts changes in what a picture means; other formats are refused."""
 
-MODULES = (
-    "acquaintance",
-    "ballot",
-    "candidate",
-    "core",
-    "estate",
-    "events",
-    "force",
-    "handover",
-    "health",
-    "messages",
-    "moving",
-    "node_settings",
-    "quorum",
-    "report",
-    "seal",
-    "settings",
-    "standing",
-    "tally",
-    "timing",
-    "voter",
-    "witness",
-)
-"""Where the classes are of which a memory is made."""
+PACKAGE = "stillup.heartbeat."
+SIMULATOR = "stillup.heartbeat.simulator."
 
 
 class NotUnderstood(StillupError):
@@ -229,14 +207,15 @@ def _fields(made_of: type) -> frozenset[str] | None:
 
 @cache
 def _classes() -> Mapping[str, type]:
-    """Return the classes by name; looked for when needed, as some of them need this module."""
-    modules = [import_module(f"stillup.heartbeat.{name}") for name in MODULES]
-    return {
-        name: found
-        for module in modules
-        for name, found in vars(module).items()
-        if isinstance(found, type) and found.__module__ == module.__name__
-    }
+    """Return the daemon's classes by name; a name that two have is nobody's."""
+    found: dict[str, set[type]] = {}
+    for module in [*sys.modules.values()]:
+        package = getattr(module, "__name__", "")
+        if package.startswith(PACKAGE) and not package.startswith(SIMULATOR):
+            for name, one in vars(module).items():
+                if isinstance(one, type) and one.__module__ == package:
+                    found.setdefault(name, set()).add(one)
+    return {name: ones.pop() for name, ones in found.items() if len(ones) == 1}
 
 
 def _known(value: object) -> str:
