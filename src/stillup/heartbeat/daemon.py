@@ -13,16 +13,13 @@ from pathlib import Path
 
 from stillup import __version__
 from stillup.heartbeat import estate, memory, process, report
-from stillup.heartbeat.control import Asked, Control, Refused
+from stillup.heartbeat.control import Control, Refused
 from stillup.heartbeat.direct import Direct
 from stillup.heartbeat.events import (
     DatagramReceived,
     Event,
     HealthChanged,
-    MoveAsked,
-    Resumed,
     Stopping,
-    YieldAsked,
 )
 from stillup.heartbeat.holding import clear_others
 from stillup.heartbeat.journal import Journal
@@ -32,6 +29,7 @@ from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.notify import Notify
 from stillup.heartbeat.probe import Probe
+from stillup.heartbeat.questions import Questions
 from stillup.heartbeat.route import LinkSeen
 from stillup.heartbeat.seal import Seal
 from stillup.heartbeat.seat import Seat, Surroundings
@@ -47,7 +45,6 @@ FAREWELL_S = 0.1
 LONGEST_FAREWELL_S = 30.0
 """How long a daemon that was told to end waits for connections that are open here, at most."""
 
-LONGEST_YIELD_S = 86_400.0
 CAUGHT = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
@@ -146,14 +143,15 @@ class Daemon:
         self.probe: Probe | None = None
         if settings.is_candidate and settings.watch is not None:
             self.probe = Probe(self.loop, settings.watch, self._judge, self.journal)
-        self.control = Control(self.loop, control, self._answer, self._sockets.get("control"))
+        self.lineage = Lineage(
+            self.loop, self.journal, self.notify, settings.lease_s / 2, self._possessions, self._end
+        )
+        questions = Questions(settings, self.seats, self._status, self.lineage.reload)
+        self.control = Control(self.loop, control, questions.answer, self._sockets.get("control"))
         self._heard: dict[str, float] = before.heard if before else {}
         self._fit: tuple[bool, str] | None = before.fit if before else None
         if self.probe is not None and before is not None and before.judge is not None:
             self.probe.go_on_with(before.judge)
-        self.lineage = Lineage(
-            self.loop, self.journal, self.notify, settings.lease_s / 2, self._possessions, self._end
-        )
         self._stopping = False
 
     def run(self) -> None:
@@ -351,67 +349,6 @@ class Daemon:
 
     def _sentence(self) -> str:
         return "; ".join(seat.sentence() for seat in self.seats.values())
-
-    def _answer(self, asked: Asked) -> dict[str, Json] | None:
-        question = asked.question
-        match question.get("op"):
-            case "status":
-                return self._status()
-            case "yield":
-                return self._yield(question)
-            case "failover":
-                return self._failover(question)
-            case "resume":
-                for seat in self._asked_about(question):
-                    seat.handle(Resumed())
-                return {"resumed": True}
-            case "reload":
-                self.lineage.reload(asked)
-                return None
-            case _:
-                raise Refused("the operations are: status, yield, failover, resume, reload")
-
-    def _asked_about(self, question: dict[str, Json]) -> list[Seat]:
-        """Return the seat of the question's ``address``; without one, all of them."""
-        address = question.get("address")
-        if address is None:
-            return list(self.seats.values())
-        seat = self.seats.get(address) if isinstance(address, str) else None
-        if seat is None:
-            raise Refused(f"address: must be one of {', '.join(self.seats)}")
-        return [seat]
-
-    def _yield(self, question: dict[str, Json]) -> dict[str, Json]:
-        if not self.settings.is_candidate:
-            raise Refused(f"{self.settings.name} is no candidate; it has nothing to yield")
-        seconds = question.get("seconds", 30)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            raise Refused("seconds: must be a number")
-        if not 0 < seconds <= LONGEST_YIELD_S:
-            raise Refused(f"seconds: must be above 0 and at most {LONGEST_YIELD_S:.0f}")
-        to = self._other_candidate(question)
-        seats = self._asked_about(question)
-        held = [seat for seat in seats if seat.held]
-        asked = YieldAsked(float(seconds), to)
-        # A hand-over takes two round trips; "yielded" says that it has begun.
-        let_go = [seat for seat in seats if seat.handle(asked) or seat.known().move.offered_to]
-        return {"yielded": bool(held) and len(let_go) == len(held), "held": bool(held)}
-
-    def _failover(self, question: dict[str, Json]) -> dict[str, Json]:
-        """Have what is held here handed over, for good; the status tells what becomes of it."""
-        to = self._other_candidate(question)
-        held = [seat for seat in self._asked_about(question) if seat.held]
-        for seat in held:
-            seat.handle(MoveAsked(to))
-        return {"asked": [seat.vip.address for seat in held]}
-
-    def _other_candidate(self, question: dict[str, Json]) -> str | None:
-        to = question.get("to")
-        if to is None:
-            return None
-        if to not in self.settings.candidates or to == self.settings.name:
-            raise Refused("to: must be another candidate")
-        return str(to)
 
     def _status(self) -> dict[str, Json]:
         seats: dict[str, dict[str, Json]] = {
