@@ -11,7 +11,7 @@ _CURRENT, _FUTURE, _ON_FAULT = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Granted:
     """What was granted.
 
     Args:
@@ -23,7 +23,7 @@ class Standing:
     scheduling: str
 
 
-def settle() -> Standing:
+def settle() -> Granted:
     """Keep memory from being swapped out, and run before ordinary processes where allowed.
 
     What importing has left over goes back to the system (about 4 MB), and what is left is
@@ -39,14 +39,14 @@ def settle() -> Standing:
     return standing()
 
 
-def standing() -> Standing:
+def standing() -> Granted:
     """Return what this process was granted."""
     policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
     status = Path("/proc/self/status").read_text()
     locked = any(
         line.startswith("VmLck:") and line.split()[1] != "0" for line in status.splitlines()
     )
-    return Standing(locked, "rr" if policy == os.SCHED_RR else "other")
+    return Granted(locked, "rr" if policy == os.SCHED_RR else "other")
 
 
 def _ask_for_real_time() -> None:

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from stillup.heartbeat import daemon
 from stillup.heartbeat.core import Node, Settings
 from stillup.heartbeat.events import Effect, Event
 from stillup.heartbeat.quorum import Electorate
@@ -65,6 +66,12 @@ def test_what_a_newer_version_has_besides_stays_as_it_is_made() -> None:
     node.oath = 1  # type: ignore[attr-defined] # as a newer version might have it
     restore(node, pictured)
     assert node.oath == 1  # type: ignore[attr-defined] # see above
+
+
+def test_nothing_in_the_whole_daemon_has_the_name_of_what_is_pictured() -> None:
+    """A class is known by its name: another one of that name anywhere would make it nobody's."""
+    assert daemon.Daemon
+    picture(fresh())
 
 
 def test_what_cannot_be_pictured_is_said() -> None:
