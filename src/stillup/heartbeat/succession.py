@@ -159,7 +159,7 @@ class Succession:
             self._wait(error)
             return
         except StillupError as error:
-            self._fail(str(error))
+            self._fail(str(error), error.code)
             return
         except OSError as error:
             self._fail(f"the successor cannot be told: {error.strerror or error}")

@@ -70,7 +70,7 @@ def test_what_a_newer_version_has_besides_stays_as_it_is_made() -> None:
 
 def test_nothing_in_the_whole_daemon_has_the_name_of_what_is_pictured() -> None:
     """A class is known by its name: another one of that name anywhere would make it nobody's."""
-    assert daemon.Daemon
+    assert daemon.__doc__
     picture(fresh())
 
 
