@@ -9,6 +9,7 @@ haproxy     [{"backend","server","status","weight","drain","check","sessions","s
             "drained_by": "user"|"apply"|null}]; null if none answers
 database    {"up": bool, "uptime_s": int, "connections": int} or {"up": false, "reason"};
             null where none is managed
+firewall    whether its rules are in the kernel; null where none is managed
 release     the current release of the site; null if there is none
 manifest    {"at": seconds since 1970, "bundle": sha256}; null if nothing was ever applied
 unfinished  an apply was interrupted
@@ -29,6 +30,8 @@ from stillup.node.world import World, at
 
 DATABASE_UNIT = "mariadb.service"
 DATABASE_S = 3.0
+FIREWALL_UNIT = "stillup-firewall.service"
+FIREWALL = ("nft", "list", "chain", "inet", "stillup_firewall", "input")
 ASKED = (
     "SELECT VARIABLE_NAME, VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS "
     "WHERE VARIABLE_NAME IN ('UPTIME', 'THREADS_CONNECTED')"
@@ -49,6 +52,7 @@ def state(world: World) -> JsonObject:
         "heartbeat": _heartbeat(world),
         "haproxy": _haproxy(world),
         "database": _database(world) if DATABASE_UNIT in units else None,
+        "firewall": _firewall(world) if FIREWALL_UNIT in units else None,
         "release": release.current(world),
         "manifest": _manifest(ours),
         "unfinished": ours.journal is not None,
@@ -92,6 +96,11 @@ def _database(world: World) -> JsonObject:
         "uptime_s": int(told.get("UPTIME", "0")),
         "connections": int(told.get("THREADS_CONNECTED", "0")),
     }
+
+
+def _firewall(world: World) -> bool:
+    # "active" only says that it was loaded once; another program may have flushed all rules.
+    return world.run([*FIREWALL]).code == 0
 
 
 def _manifest(ours: Known) -> JsonObject | None:

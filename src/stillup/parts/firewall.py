@@ -2,18 +2,22 @@
 
 It is a table of its own, ``inet stillup_firewall``, loaded by a unit of its own, so that
 nothing here ever touches another program's tables: not the heartbeat's, whose table enforces
-the lease, and not the user's.
+the lease, and not the user's. Others are less careful ("nft flush ruleset"), so a second unit
+watches that the table is there and puts it back.
 """
 
 from stillup.model.farm import Farm, Role, Server
-from stillup.node.bundle import Bundle, Check, Directory, File, Health, Unit
+from stillup.node.bundle import Bundle, Check, Command, Directory, File, Health, Unit
 from stillup.parts import heartbeat
 from stillup.parts.ports import DATABASE, PEERS
 from stillup.parts.template import render, text
 
 RULES = "/etc/stillup/firewall.nft"
 UNIT = "/etc/systemd/system/stillup-firewall.service"
+GUARD = "/usr/lib/stillup/firewall-guard"
+GUARD_UNIT = "/etc/systemd/system/stillup-firewall-guard.service"
 NFT = "/usr/sbin/nft"
+IS_THERE = (NFT, "list", "chain", "inet", "stillup_firewall", "input")
 
 
 def wanted(farm: Farm, server: Server) -> Bundle:
@@ -21,19 +25,28 @@ def wanted(farm: Farm, server: Server) -> Bundle:
     return Bundle(
         farm.name,
         server.name,
-        directories=(Directory("/etc/stillup"),),
+        directories=(Directory("/etc/stillup"), Directory("/usr/lib/stillup")),
         files=(
             File(RULES, rules(farm, server)),
             File(UNIT, text("base/stillup-firewall.service")),
+            File(GUARD, text("base/firewall-guard"), mode=0o755),
+            File(GUARD_UNIT, text("base/stillup-firewall-guard.service")),
         ),
         checks=(Check("firewall", (NFT, "--check", "--file", RULES), (RULES,)),),
-        units=(Unit("stillup-firewall.service", reload_on=(RULES,), restart_on=(UNIT,)),),
-        healths=(
-            Health(
-                "the firewall is shut",
-                (NFT, "list", "chain", "inet", "stillup_firewall", "input"),
+        commands=(
+            # Loaded and running as systemd sees it, and yet gone: only looking tells.
+            Command(
+                "the firewall's table",
+                (NFT, "--file", RULES),
+                unless=IS_THERE,
+                needs="stillup-firewall.service",
             ),
         ),
+        units=(
+            Unit("stillup-firewall.service", reload_on=(RULES,), restart_on=(UNIT,)),
+            Unit("stillup-firewall-guard.service", restart_on=(GUARD, GUARD_UNIT)),
+        ),
+        healths=(Health("the firewall is shut", IS_THERE),),
     )
 
 

@@ -75,6 +75,8 @@ class Reached:
     backends: Mapping[str, Backend] | None = None
     """The web servers as this balancer sees them; None when its HAProxy did not answer."""
     database: Database | None = None
+    firewall: bool = True
+    """Whether its rules are in the kernel, where there should be any."""
     release: str | None = None
     applied_at_s: float | None = None
     """When a bundle was last applied, in seconds since 1970; None when none ever was."""

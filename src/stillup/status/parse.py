@@ -40,6 +40,7 @@ def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) 
         heartbeat=_heartbeat(told.inner("heartbeat")),
         backends=_backends(told),
         database=_database(told.inner("database")),
+        firewall=told.answer.get("firewall") is not False,
         release=told.text_or_none("release"),
         applied_at_s=manifest.number_or_none("at") if manifest is not None else None,
         bundle=manifest.text_or_none("bundle") if manifest is not None else None,

@@ -26,6 +26,7 @@ def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
             continue
         yield from _applied(seen)
         yield from _units(seen)
+        yield from _firewall(seen)
         yield from _heartbeat(farm, seen)
         yield from _disk(seen)
         yield from _clock(seen, apart[seen.name])
@@ -103,6 +104,17 @@ def _units(seen: Reached) -> Iterator[Finding]:
                 f"see `journalctl -u {unit}` on {seen.name}; `stillup apply` starts it again",
                 seen.name,
             )
+
+
+def _firewall(seen: Reached) -> Iterator[Finding]:
+    if not seen.firewall:
+        yield Finding(
+            "firewall-open",
+            Severity.RISK,
+            f"the firewall's rules are gone on {seen.name}: another program flushed them",
+            "`stillup apply` puts them back; look for `nft flush ruleset` in what else sets rules",
+            seen.name,
+        )
 
 
 def _heartbeat(farm: Farm, seen: Reached) -> Iterator[Finding]:

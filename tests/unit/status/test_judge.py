@@ -262,6 +262,11 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
         Level.AT_RISK,
         ["risk unit-not-running web1"],
     ),
+    "a firewall that another program flushed": (
+        (told("web1", lambda seen: replace(seen, firewall=False)),),
+        Level.AT_RISK,
+        ["risk firewall-open web1"],
+    ),
     "a daemon a little late": (
         (beating("db1", lambda beat: replace(beat, late_ms=249)),),
         Level.SERVING,
