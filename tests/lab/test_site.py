@@ -12,6 +12,7 @@ from tests.lab.visitor import Visitor
 
 from stillup.lab.answers import cost
 from stillup.lab.asker import asking
+from stillup.parts.balancer import CLAIMS
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -108,17 +109,43 @@ def test_a_new_database_password_costs_no_request(farm: RunningLab) -> None:
 
 # Holds as many requests open as there are places, then asks once more and tells the answer.
 OVERLOAD = """
-import socket, sys
+import itertools, socket, subprocess, sys
 address, places = sys.argv[1], int(sys.argv[2])
 held = []
+# One address may have half of the places only, so this host has some more for a moment.
+ours = ["10.0.0.241", "10.0.0.242", "10.0.0.243"]
+for each in ours:
+    subprocess.run(["ip", "address", "add", each + "/24", "dev", "eth0"], check=True)
+source = itertools.cycle(ours)
+def connect():
+    return socket.create_connection((address, 80), source_address=(next(source), 0))
 # More than there are places: HAProxy's threads need not take connections in their order, and
 # the last one shall find every place taken and others waiting before it.
 for _ in range(places + 32):
-    held.append(socket.create_connection((address, 80)))
+    held.append(connect())
     held[-1].sendall(b"GET /slow.php HTTP/1.1\\r\\nHost: shop.example\\r\\n\\r\\n")
-last = socket.create_connection((address, 80))
+last = connect()
 last.sendall(b"GET /style.css HTTP/1.1\\r\\nHost: shop.example\\r\\nConnection: close\\r\\n\\r\\n")
 sys.stdout.write(last.makefile().read())
+for each in ours:
+    subprocess.run(["ip", "address", "delete", each + "/24", "dev", "eth0"], check=True)
+"""
+
+# Two hundred uploads that never end, all from one address: what a second address is told, and
+# what a third request of the first is.
+SLOW = """
+import socket, sys
+address, other = sys.argv[1], sys.argv[2]
+head = b"POST / HTTP/1.1\\r\\nHost: shop.example\\r\\nContent-Length: 1000000\\r\\n\\r\\n"
+held = []
+for _ in range(200):
+    held.append(socket.create_connection((address, 80)))
+    held[-1].sendall(head + b"a" * 20000)
+def ask(source):
+    with socket.create_connection((address, 80), 8, source_address=(source, 0)) as one:
+        one.sendall(b"GET /style.css HTTP/1.1\\r\\nHost: shop.example\\r\\nConnection: close\\r\\n\\r\\n")
+        return one.recv(12).decode()
+print(ask(other), ask(held[0].getsockname()[0]), sep="\\n")
 """
 
 
@@ -142,6 +169,49 @@ def test_one_request_too_many_waits_and_is_then_told_when_to_come_back(farm: Run
     assert "retry-after: 5" in told
     assert "One moment, please" in told
     assert queue_s <= waited_s < queue_s + 4
+
+
+def test_slow_uploads_from_one_address_leave_places_for_others(farm: RunningLab) -> None:
+    address, other = str(farm.farm.vip.addresses[0]), "10.0.0.244"
+    farm.client("ip", "address", "add", f"{other}/24", "dev", "eth0")
+    try:
+        told = farm.client(sys.executable, "-c", SLOW, address, other).stdout.splitlines()
+    finally:
+        farm.client("ip", "address", "delete", f"{other}/24", "dev", "eth0")
+    assert told == ["HTTP/1.1 200", "HTTP/1.1 429"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("shop.example", 200),
+        ("SHOP.EXAMPLE:80", 200),
+        ("10.0.0.1", 200),
+        ("127.0.0.1:8080", 200),
+        ("evil.example", 421),
+        ("shop.example.evil.example", 421),
+    ],
+)
+def test_only_the_sites_own_names_are_served(
+    farm: RunningLab, tmp_path: Path, host: str, status: int
+) -> None:
+    assert Visitor(farm, tmp_path / "jar").get("/", "-H", f"Host: {host}").status == status
+
+
+def test_what_a_visitor_claims_of_proxies_does_not_reach_php(
+    farm: RunningLab, tmp_path: Path
+) -> None:
+    for server in WEBS:
+        page = '<?php echo implode(" ", array_keys(getallheaders()));'
+        farm.shell(server, f"echo '{page}' >/srv/site/current/claims.php")
+    try:
+        claims = [word for name in CLAIMS for word in ("-H", f"{name}: 8.8.8.8")]
+        seen = Visitor(farm, tmp_path / "jar").get("/claims.php", *claims).text.lower().split()
+    finally:
+        for server in WEBS:
+            farm.shell(server, "rm /srv/site/current/claims.php")
+    assert "x-forwarded-for" in seen
+    assert not {name.lower() for name in CLAIMS} & set(seen)
 
 
 def test_what_a_guest_writes_is_shown_as_text_and_kept(farm: RunningLab, tmp_path: Path) -> None:

@@ -16,6 +16,25 @@ GIVEN = 6940
 ALIVE = f"http://127.0.0.1:{ports.ALIVE}/alive"
 
 
+CLAIMS = (
+    "Forwarded",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Server",
+    "X-Real-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "Client-IP",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Original-Host",
+    "Proxy",
+)
+"""Headers by which a proxy in front tells of a user, and by which a user could tell lies."""
+
+
 def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
     """Return what the balancer ``server`` needs."""
     values = _values(farm, server)
@@ -68,6 +87,9 @@ def _values(farm: Farm, server: Server) -> dict[str, object]:
         "server": server,
         "balancers": farm.having(Role.BALANCER),
         "webs": farm.having(Role.WEB),
+        "places": farm.balancer.maxconn_per_server * len(farm.having(Role.WEB)),
+        "claims": CLAIMS,
+        "known_hosts": _known_hosts(farm),
         "queue_ms": round(farm.balancer.queue_s * 1000),
         "certificate": CERTIFICATE,
         "error_page": ERROR_PAGE,
@@ -76,3 +98,11 @@ def _values(farm: Farm, server: Server) -> dict[str, object]:
         "tells_haproxy": heartbeat.TELLS_HAPROXY,
         "given": GIVEN,
     }
+
+
+def _known_hosts(farm: Farm) -> list[str]:
+    """Return every name that a request may ask for; an IPv6 address as it stands in a URL."""
+    addresses = [
+        f"[{address}]" if address.version == 6 else str(address) for address in farm.vip.addresses
+    ]
+    return [*farm.site.hosts, *addresses, "localhost", "127.0.0.1", "[::1]"]
