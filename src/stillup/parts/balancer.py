@@ -102,7 +102,6 @@ def _values(farm: Farm, server: Server) -> dict[str, object]:
 
 def _known_hosts(farm: Farm) -> list[str]:
     """Return every name that a request may ask for; an IPv6 address as it stands in a URL."""
-    addresses = [
-        f"[{address}]" if address.version == 6 else str(address) for address in farm.vip.addresses
-    ]
-    return [*farm.site.hosts, *addresses, "localhost", "127.0.0.1", "[::1]"]
+    addresses = map(str, farm.vip.addresses)
+    virtual = [f"[{each}]" if ":" in each else each for each in addresses]
+    return [*farm.site.hosts, *virtual, "localhost", "127.0.0.1", "[::1]"]
