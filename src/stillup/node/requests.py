@@ -3,7 +3,7 @@
 Request: ``{"op": str, "id": int, ...arguments}``. Answers: any number of ``{"id", "event":
 {"step": str, "detail": str}}``, then one ``{"id", "result": {...}}`` or ``{"id", "error":
 {"code": str, "message": str}}``; ``code`` is that of a class in ``stillup.errors``. One
-operation at a time. When the controller goes away in the middle, the operation is finished
+operation at a time. An empty line is no request: it says that the controller is still there. When the controller goes away in the middle, the operation is finished
 (or taken back) all the same, then the session ends and the lock is free.
 """
 
@@ -39,16 +39,19 @@ class Session:
         self._given = given
         self._told = told
         self._deaf = False
-        self._busy = False
+        self.busy = False
+        """Whether an operation is under way."""
         self._ending = False
         self._current: Json = None
 
     def serve(self) -> None:
         """Answer requests until the controller goes away."""
         while line := self._given.readline(LINE_LIMIT):
-            self._busy = True
+            if not line.strip():
+                continue
+            self.busy = True
             self._answer(line)
-            self._busy = False
+            self.busy = False
             if self._deaf or self._ending:
                 break
         self._leave()
@@ -66,7 +69,7 @@ class Session:
     def end(self) -> None:
         """End when the operation under way is done; at once when there is none."""
         self._ending = True
-        if not self._busy:
+        if not self.busy:
             self._leave()
             raise SystemExit(0)
 

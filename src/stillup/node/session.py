@@ -41,11 +41,13 @@ Operations:
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from stillup.errors import InputRefused
 from stillup.node import daemon, haproxy, release
@@ -61,7 +63,12 @@ from stillup.node.recover import known
 from stillup.node.requests import Operation, Session, number, text
 from stillup.node.state import state
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 LINE_CHECK_S = 5.0
+IDLE_S = 40.0
+"""How long a controller may be silent between requests; it says an empty line every ten seconds."""
 YIELD_S = 30
 """For how long a balancer that let the virtual IP go does not stand for it again."""
 
@@ -202,16 +209,45 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def _keep_line_busy() -> None:
-    """Send an empty line on the error output now and then.
+class _Heard(io.RawIOBase):
+    """Standard input, and when it last had something to say.
 
-    Without anything to send, sshd would not notice for hours that a controller vanished
-    (its laptop asleep, the network cut), and this session would keep the lock as long.
+    Attributes:
+        at_s: When, on the monotonic clock; a piece of a long line counts, too.
+    """
+
+    def __init__(self, given: io.BufferedReader) -> None:
+        # The loader has read from it before us, and it may hold what came behind.
+        self._given = given
+        self.at_s = time.monotonic()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        room = memoryview(buffer)
+        data = self._given.read1(len(room))
+        self.at_s = time.monotonic()
+        room[: len(data)] = data
+        return len(data)
+
+
+def _watch_line(session: Session, heard: _Heard) -> None:
+    """Send an empty line on the error output now and then, and end when nothing comes back.
+
+    A controller may vanish without a word (its laptop asleep, the network cut), and this session
+    would keep the lock: for a quarter of an hour, until the kernel gives up on what was sent, and
+    for ever if nothing is. An operation under way is ended first, as when the line breaks.
     """
     while True:
         time.sleep(LINE_CHECK_S)
         with contextlib.suppress(OSError):
             os.write(sys.stderr.fileno(), b"\n")
+        if session.busy:
+            heard.at_s = time.monotonic()
+        elif time.monotonic() - heard.at_s > IDLE_S:
+            # To the thread that reads, so that it is woken.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def main() -> None:
@@ -219,10 +255,13 @@ def main() -> None:
     from stillup.node.machine import Machine
 
     os.umask(0o022)
-    threading.Thread(target=_keep_line_busy, daemon=True).start()
-    session = Session(Machine(), OPERATIONS, sys.stdin.buffer, sys.stdout.buffer)
+    given = sys.stdin.buffer
+    assert isinstance(given, io.BufferedReader)
+    heard = _Heard(given)
+    session = Session(Machine(), OPERATIONS, io.BufferedReader(heard), sys.stdout.buffer)
     # A broken line or a closed terminal must not end a change in the middle. Handled, not
     # ignored: what is ignored stays ignored in every program that is started.
     for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda _number, _frame: session.end())
+    threading.Thread(target=_watch_line, args=(session, heard), daemon=True).start()
     session.serve()

@@ -18,6 +18,8 @@ WORDS_BYTES = 8192
 """How much of a server's error output is kept, the last of it."""
 END_WITHIN_S = 3.0
 NO_SUCH_PROGRAM = 127
+HERE_S = 10.0
+"""How often an idle session says that we are still here; the node gives us up after 40 s."""
 
 
 class Channel(asyncssh.SSHClientSession[bytes]):
@@ -35,6 +37,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         self._writable = asyncio.Event()
         self._writable.set()
         self._closed = asyncio.Event()
+        self._here: asyncio.TimerHandle | None = None
 
     # What asyncssh calls.
 
@@ -71,6 +74,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         """Note the end of the channel, and wake everybody who waits on it."""
         self._lost = self._lost or exc
         self._ended = True
+        self._keep_quiet()
         self._news.set()
         self._writable.set()
         self._closed.set()
@@ -112,6 +116,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
 
     async def close(self) -> None:
         """End the process by the end of its input, wait a little for it, and close all."""
+        self._keep_quiet()
         if self._channel is not None and not self._closed.is_set():
             with contextlib.suppress(OSError, TimeoutError):
                 self._channel.write_eof()
@@ -119,8 +124,25 @@ class Channel(asyncssh.SSHClientSession[bytes]):
                     await self._closed.wait()
         self.abort()
 
+    def say_we_are_here(self) -> None:
+        """Say an empty line now and then from now on, which is no request.
+
+        Every line is written whole, so that one of these stands between two others.
+        """
+        if self._channel is not None and self._here is not None and self._writable.is_set():
+            with contextlib.suppress(OSError):
+                self._channel.write(b"\n")
+        if not self._ended:
+            loop = asyncio.get_running_loop()
+            self._here = loop.call_later(HERE_S, self.say_we_are_here)
+
+    def _keep_quiet(self) -> None:
+        if self._here is not None:
+            self._here.cancel()
+
     def abort(self) -> None:
         """Close the connection at once."""
+        self._keep_quiet()
         self._connection.abort()
 
     def exit_status(self) -> int | None:
@@ -154,6 +176,7 @@ async def start(server: Server, connection: asyncssh.SSHClientConnection, *, roo
         raise ServerUnreachable(
             f"{server.name} ({server.address}) was lost at the start of the session: {error}"
         ) from error
+    channel.say_we_are_here()
     return Session(server, channel)
 
 

@@ -1,6 +1,7 @@
 """Releases: uploaded, unpacked, switched, five kept; and what is refused."""
 
 import base64
+import gzip
 import hashlib
 import io
 import shutil
@@ -34,7 +35,11 @@ def member(name: str, text: str = "", *, kind: bytes = tarfile.REGTYPE, to: str 
 
 def archive(*members: object) -> bytes:
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w:gz") as tar:
+    # Packed without the time: the same site packed a second later is the same archive.
+    with (
+        gzip.GzipFile("", "wb", fileobj=target, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
         for item in members:
             assert isinstance(item, tuple)
             tar.addfile(item[0], io.BytesIO(item[1]))

@@ -1,5 +1,6 @@
 """The session as a controller meets it: lines in, lines out."""
 
+import contextlib
 import io
 import json
 import os
@@ -225,3 +226,56 @@ def test_no_secret_of_a_bundle_is_in_any_answer(world: Folder) -> None:
     assert "unknown word in: BROKEN near (secret)" in told
     assert '"changed":' in told
     assert "hunter" not in told
+
+
+SHORT = """
+import sys
+from stillup.node import session
+session.LINE_CHECK_S, session.IDLE_S = 0.05, float(sys.argv[1])
+session.main()
+"""
+
+
+@contextlib.contextmanager
+def watched(idle_s: float) -> Iterator["subprocess.Popen[bytes]"]:
+    """A session that gives a silent controller up after ``idle_s`` seconds."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SHORT, str(idle_s)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_session_ends_when_its_controller_fell_silent() -> None:
+    with watched(0.5) as process:
+        assert process.stdout is not None
+        # Its standard input stays open, as that of a controller whose network was cut.
+        assert process.stdout.read() == b""
+        assert process.wait(10) == 0
+
+
+def test_a_controller_that_says_empty_lines_keeps_its_session() -> None:
+    with watched(1.0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(20):
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        request = b'{"op":"release.list","id":1}\n'
+        # A line that takes longer to come than a controller may be silent.
+        for byte in request[:20]:
+            process.stdin.write(bytes([byte]))
+            process.stdin.flush()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        process.stdin.write(request[20:])
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1

@@ -280,3 +280,32 @@ def test_closing_does_not_wait_for_ever_for_a_hung_node(
             return time.monotonic() - began
 
     assert asyncio.run(scenario()) < 1.5
+
+
+def test_an_idle_session_says_that_it_is_still_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "HERE_S", 0.05)
+    heard: list[bytes] = []
+    enough = asyncio.Event()
+
+    async def listens(_: Sshd, process: Process) -> None:
+        process.stdout.write(b"have\n")
+        while line := await process.stdin.readline():
+            heard.append(line)
+            if len(heard) == 3:
+                enough.set()
+            if line.strip():
+                process.stdout.write(b'{"id":1,"result":{}}\n')
+
+    async def scenario() -> None:
+        async with running(tmp_path, listens) as sshd:
+            session = await sshd.access().connect(SERVER)
+            async with asyncio.timeout(10):
+                await enough.wait()
+            await session.request("release.list")
+            await session.close()
+
+    asyncio.run(scenario())
+    assert heard[:3] == [b"\n"] * 3
+    assert [line for line in heard if line.strip()] == [b'{"op":"release.list","id":1}\n']
