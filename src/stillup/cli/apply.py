@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stillup.cli.arguments import Subparsers
 from stillup.cli.context import access_for, load_farm, load_secrets
-from stillup.cli.local_files import beside
+from stillup.cli.local_files import site_source
 from stillup.errors import EXIT_DONE
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(arguments: Namespace) -> int:
     farm = load_farm(arguments.file)
     secrets = load_secrets(farm, arguments.file)
     access = access_for(arguments, farm)
-    source = beside(arguments.file, farm.site.source)
+    source = site_source(farm, arguments.file)
 
     from stillup.cli.progress import Progress
     from stillup.deploy.apply import Outcome, Stop, Wishes, apply

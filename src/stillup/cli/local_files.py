@@ -10,10 +10,11 @@ from pathlib import Path
 
 from stillup.cli.certificate import Pair, PairRefused, read_pair
 from stillup.cli.files import first_bytes, opened
+from stillup.cli.secrets_file import secrets_path
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
 from stillup.model.farm import Farm
-from stillup.model.problems import joined, shown
+from stillup.model.problems import joined, printable, shown
 
 _ENDS_SOON = timedelta(days=30)
 
@@ -46,6 +47,35 @@ def findings(farm: Farm, farm_path: Path, now: datetime) -> Iterator[Finding]:
     elif farm.tls.enabled:
         told = "not given, so stillup signs one itself, which browsers warn of"
         yield Finding(("tls", "certificate"), told, "self-signed", is_problem=False)
+
+
+def site_source(farm: Farm, farm_path: Path) -> Path:
+    """Return the site's folder, which is to be released.
+
+    Raises:
+        InputRefused: If a file is in it that is for the farm's owner alone.
+    """
+    for text in _private(farm, farm_path):
+        raise InputRefused(f"{printable(str(farm_path))}: site.source: {text}")
+    return beside(farm_path, farm.site.source)
+
+
+def _private(farm: Farm, farm_path: Path) -> Iterator[str]:
+    """Yield a sentence for each file that would be released and is nobody else's business."""
+    source = beside(farm_path, farm.site.source)
+    named = [beside(farm_path, key) for key in (farm.ssh.key, farm.tls.key) if key is not None]
+    for path in (farm_path, secrets_path(farm_path), *named):
+        if _lies_in(path, source):
+            yield (
+                f"{shown(str(path))} lies in {shown(str(source))} and would be released with the "
+                "site, for its visitors to read; put the site into a folder of its own"
+            )
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    with suppress(OSError):
+        return path.exists() and path.resolve().is_relative_to(folder.resolve())
+    return False
 
 
 def _certificate(farm: Farm, farm_path: Path, now: datetime) -> Iterator[Finding]:
@@ -95,6 +125,8 @@ def _site(farm: Farm, farm_path: Path) -> Iterator[Finding]:
     elif not _is_folder(source / farm.site.document_root):
         told = f"{shown(farm.site.document_root)} is no folder in {shown(str(source))}"
         yield Finding(("site", "document_root"), told, "no-such-folder")
+    for told in _private(farm, farm_path):
+        yield Finding(("site", "source"), told, "private-in-site")
 
 
 def _ssh(farm: Farm, farm_path: Path) -> Iterator[Finding]:

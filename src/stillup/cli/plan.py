@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from stillup.cli.arguments import Subparsers
 from stillup.cli.context import access_for, load_farm, load_secrets
-from stillup.cli.local_files import beside
+from stillup.cli.local_files import site_source
 from stillup.errors import EXIT_DONE, EXIT_WORLD
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> int:
     from stillup.cli.progress import Progress
     from stillup.deploy.apply import look
 
-    source = beside(arguments.file, farm.site.source)
+    source = site_source(farm, arguments.file)
     plan = asyncio.run(look(farm, secrets, access, source, report=Progress()))
     if arguments.json:
         print(_as_json(plan))

@@ -12,7 +12,7 @@ from argparse import Namespace
 
 from stillup.cli.arguments import Subparsers
 from stillup.cli.context import access_for, load_farm
-from stillup.cli.local_files import beside
+from stillup.cli.local_files import site_source
 from stillup.errors import EXIT_DONE
 
 
@@ -45,7 +45,7 @@ def run(arguments: Namespace) -> int:
     if arguments.back or arguments.to:
         released = asyncio.run(back(farm, access, arguments.to))
     else:
-        source = beside(arguments.file, farm.site.source)
+        source = site_source(farm, arguments.file)
         released = asyncio.run(release(farm, access, source, tell=tell))
     seconds = time.monotonic() - began_s
     if arguments.json:

@@ -20,7 +20,8 @@ from typing import IO, Self
 from stillup.errors import InputRefused
 
 LEFT_OUT = frozenset({".git", ".gitignore", ".gitattributes", ".DS_Store"})
-SECRETS = "farm.secrets.toml"
+SECRETS = ".secrets.toml"
+"""In the name of every farm's secrets, of the file they are made in, of an editor's copy."""
 EPOCH_S = 946_684_800
 """2000-01-01; file times are this and up to 2**28 seconds (8.5 years) later."""
 MEMORY_BYTES = 32 * 1024 * 1024
@@ -111,9 +112,9 @@ def _paths(folder: Path, source: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.name in LEFT_OUT:
             continue
-        if path.name == SECRETS:
+        if SECRETS in path.name:
             raise InputRefused(
-                f"{path} holds the farm's secrets and would be released with the site; "
+                f"{path} holds a farm's secrets and would be released with the site; "
                 "put the site into a folder of its own (site.source)"
             )
         yield path

@@ -199,3 +199,24 @@ def test_a_name_that_no_file_can_have_is_told(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("name", ["farm.toml", "annotated.toml"])
 def test_the_examples_pass_with_all_that_they_name(name: str) -> None:
     assert run(["check", "-f", str(EXAMPLE.with_name(name))]) == 0
+
+
+@pytest.mark.parametrize("command", ["check", "release", "plan", "apply"])
+def test_a_site_that_holds_what_is_private_is_refused(
+    farm: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    change(farm, 'source = "site/"', 'source = "."')
+    assert run(["-f", "farm.toml", command]) == 2
+    told = "".join(capsys.readouterr())
+    assert '"farm.toml" lies in "." and would be released with the site' in told
+
+
+def test_a_key_that_lies_in_the_site_is_a_problem(
+    farm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (farm.parent / "elsewhere").touch()
+    (farm.parent / "site" / "key").symlink_to("../elsewhere")
+    change(farm, "[promises]", '[ssh]\nkey = "site/id"\n\n[promises]')
+    (farm.parent / "site" / "id").touch()
+    assert run(["check"]) == 2
+    assert '"site/id" lies in "site" and would be released' in capsys.readouterr().out

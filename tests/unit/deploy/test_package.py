@@ -100,9 +100,12 @@ def test_what_is_no_file_is_refused(site: Path) -> None:
         pack(site)
 
 
-def test_the_farms_secrets_are_never_released(site: Path) -> None:
-    (site / "lib" / "farm.secrets.toml").write_text("x")
-    with pytest.raises(InputRefused, match="holds the farm's secrets"):
+@pytest.mark.parametrize(
+    "name", ["farm.secrets.toml", "shop.secrets.toml", ".new.shop.secrets.toml", "a.secrets.toml~"]
+)
+def test_a_farms_secrets_are_never_released(site: Path, name: str) -> None:
+    (site / "lib" / name).write_text("x")
+    with pytest.raises(InputRefused, match="holds a farm's secrets"):
         pack(site)
 
 
