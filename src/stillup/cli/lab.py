@@ -9,7 +9,7 @@ from collections.abc import Callable
 from stillup.cli import failing
 from stillup.cli.arguments import Subparsers
 from stillup.cli.context import load_farm
-from stillup.errors import EXIT_DONE, InputRefused
+from stillup.errors import EXIT_DONE, InputRefused, LabFailed
 from stillup.lab import preflight
 from stillup.lab.image import image
 from stillup.lab.lab import Lab, MachineState, down, list_labs
@@ -200,7 +200,10 @@ def _as_json(machine: MachineState) -> dict[str, object]:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    labs = [{"lab": home.id, **(read_record(home.record) or {})} for home in list_labs()]
+    try:
+        labs = [{"lab": home.id, **(read_record(home.record) or {})} for home in list_labs()]
+    except PermissionError as error:
+        raise LabFailed(f"{LABS} belongs to root; `sudo stillup lab list` shows it") from error
     if arguments.json:
         print(json.dumps(labs, indent=2))
         return EXIT_DONE

@@ -64,8 +64,9 @@ def complete_secrets(farm: Farm, farm_path: Path, now: datetime) -> GivenSecrets
             given = _sound(farm_path)
             complete = _completed(given, farm, now)
             if complete != given:
-                _write(beside, path, write_secrets(complete))
+                # First, so that there is no moment at which `git add .` would take the secrets.
                 _ignore_in_git(path)
+                _write(beside, path, write_secrets(complete))
     except OSError as error:
         raise FileRefused(path, f"cannot be written: {error.strerror}") from error
     return complete
@@ -167,15 +168,17 @@ def _write(descriptor: int, path: Path, text: str) -> None:
 
 def _ignore_in_git(path: Path) -> None:
     """Add the secrets file to ``.gitignore`` unless one here or above names it already."""
+    # Bytes: the names in it are in whatever encoding their owner's file system has.
+    ours = {name.encode() for name in (path.name, f"/{path.name}", "*.secrets.toml")}
     folder = path.parent
     for above in (folder, *folder.parents):
-        with suppress(OSError, UnicodeDecodeError):
-            lines = (above / ".gitignore").read_text(encoding="utf-8").split("\n")
-            if {path.name, f"/{path.name}", "*.secrets.toml"} & {line.strip() for line in lines}:
+        with suppress(OSError):
+            lines = (above / ".gitignore").read_bytes().split(b"\n")
+            if ours & {line.strip() for line in lines}:
                 return
         if (above / ".git").exists():
             break
     ignore = folder / ".gitignore"
-    old = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
-    gap = "" if not old or old.endswith("\n") else "\n"
-    ignore.write_text(f"{old}{gap}*.secrets.toml\n", encoding="utf-8")
+    old = ignore.read_bytes() if ignore.exists() else b""
+    gap = b"" if not old or old.endswith(b"\n") else b"\n"
+    ignore.write_bytes(old + gap + b"*.secrets.toml\n")

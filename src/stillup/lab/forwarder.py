@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -74,26 +75,52 @@ async def _pass_on(
         far.close()
         raise
     far_reader, far_writer = await asyncio.open_connection(sock=far)
+    activity = _Activity(asyncio.get_running_loop().time())
     try:
         async with asyncio.TaskGroup() as directions:
-            directions.create_task(_copy(reader, far_writer))
-            directions.create_task(_copy(far_reader, writer))
+            directions.create_task(_copy(reader, far_writer, activity))
+            directions.create_task(_copy(far_reader, writer, activity))
     except* (OSError, TimeoutError):
         pass
     finally:
         await _close(far_writer)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while True:
-        async with asyncio.timeout(_IDLE_S):
-            data = await reader.read(_CHUNK_BYTES)
-        if not data:
-            break
+@dataclass(slots=True)
+class _Activity:
+    """When anything last came over a connection, in either direction, on the loop's clock."""
+
+    last_s: float
+
+
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, activity: _Activity
+) -> None:
+    while data := await _read(reader, activity):
         writer.write(data)
-        await writer.drain()
+        async with asyncio.timeout(_IDLE_S):
+            await writer.drain()
     if writer.can_write_eof():
         writer.write_eof()
+
+
+async def _read(reader: asyncio.StreamReader, activity: _Activity) -> bytes:
+    """Return what comes next; a long download keeps the way of its question open as well.
+
+    Raises:
+        TimeoutError: If both directions were silent for too long.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            async with asyncio.timeout_at(activity.last_s + _IDLE_S):
+                data = await reader.read(_CHUNK_BYTES)
+        except TimeoutError:
+            if loop.time() < activity.last_s + _IDLE_S:
+                continue
+            raise
+        activity.last_s = loop.time()
+        return data
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

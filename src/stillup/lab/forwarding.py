@@ -1,5 +1,6 @@
 """The way from this host's loopback to the virtual IP, for a browser: started and found here."""
 
+import select
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ _LOOPBACK = "127.0.0.1"
 # Port of the virtual IP: the first port of the loopback that is tried, and its scheme.
 _WAYS = {80: (8080, "http"), 443: (8443, "https")}
 _TRIED = 200
+_READY_S = 30.0
 
 
 def ensure(home: Home, vip: str) -> None:
@@ -79,6 +81,10 @@ def _wait_ready(forwarder: subprocess.Popen[bytes], log: Path) -> None:
     if forwarder.stdout is None:
         raise AssertionError  # it is a pipe
     with forwarder.stdout as words:
+        if not select.select([words], [], [], _READY_S)[0]:
+            forwarder.kill()
+            forwarder.wait()
+            raise LabFailed(f"the forwarder did not start within {_READY_S:g} s; see {log}")
         if words.readline() != b"ready\n":
             lines = log.read_text(errors="replace").strip().splitlines()
             raise LabFailed(f"the forwarder did not start: {lines[-1] if lines else log}")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from stillup.model.problems import shown
 from stillup.model.refused import ValueRefused
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|min)")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|min)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0}
-_SIZE = re.compile(r"(\d{1,9}) ?(MB|GB)")
+_SIZE = re.compile(r"(\d{1,9}) ?(MB|GB)", re.ASCII)
 _BYTES = {"MB": 1024**2, "GB": 1024**3}
 
 

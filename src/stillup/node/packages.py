@@ -8,6 +8,7 @@ business. What apt itself says is never shown but for its own last error line.
 import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -160,8 +161,8 @@ def _apt(world: World, *arguments: str) -> Ran:
 def _nothing_starts(world: World) -> Iterator[None]:
     """Keep services from starting on installation, unless the server has a policy of its own."""
     place = at(world, POLICY)
-    own = read_regular(place)
-    if own is None:
+    # A link is a policy too: the administrator's own, or Debian's alternatives (policy-rcd-declarative).
+    if not os.path.lexists(place):
         write_whole(place, b"#!/bin/sh\n%s\nexit 101\n" % POLICY_MARK, 0o755)
     try:
         yield
@@ -173,7 +174,7 @@ def remove_left_policy(world: World) -> None:
     """Remove our policy, also one that an apply left that was killed while apt ran."""
     place = at(world, POLICY)
     new_of(place).unlink(missing_ok=True)
-    if POLICY_MARK in (read_regular(place) or b""):
+    if not place.is_symlink() and POLICY_MARK in (read_regular(place) or b""):
         place.unlink()
 
 

@@ -10,6 +10,25 @@ CHRONY = "/etc/chrony/conf.d/stillup.conf"
 JOURNAL = "/etc/systemd/journald.conf.d/stillup.conf"
 CHRONY_UNIT = "/etc/systemd/system/chrony.service.d/stillup.conf"
 
+# A dot for the apostrophe of the lines: it would end the shell's quotes.
+BEGIN = "^# stillup: the farm.s servers, begin"
+END = "^# stillup: the farm.s servers, end"
+OTHERS = (
+    # Our own file first, for its names; then the lines of /etc/hosts that are not our block's.
+    f'FNR == NR {{ if ($1 != "#") named[$2] = 1; next }} '
+    f'{{ line[++n] = $0; name[n] = (NF == 2) ? $2 : "" }} '
+    f"/{BEGIN}/ {{ begins[n] = 1 }} "
+    f"/{END}/ {{ ends[n] = 1 }} "
+    "END { for (i = 1; i <= n; i++) { "
+    "if (begins[i]) { for (e = i + 1; e <= n && !ends[e] && !begins[e]; e++); "
+    "whole = e <= n && ends[e]; inside = 1; continue } "
+    "if (inside && ends[i]) { inside = 0; continue } "
+    "if (ends[i]) continue; "
+    "if (inside && (whole || name[i] in named)) continue; "
+    "if (inside && !whole) inside = 0; "
+    "print line[i] } }"
+)
+
 SYSCTLS = (
     # HAProxy listens on the virtual IP wherever that is, and no engine fails to start at boot
     # because its address comes a moment later.
@@ -64,26 +83,28 @@ def wanted(farm: Farm, server: Server) -> Bundle:
             File(JOURNAL, text("base/journald.conf")),
         ),
         checks=(Check("chrony", ("/usr/sbin/chronyd", "-p", "-f", CHRONY), (CHRONY,)),),
-        commands=(_hosts(), _journal()),
+        commands=(hosts(), _journal()),
         units=(Unit("chrony.service", restart_on=(CHRONY, CHRONY_UNIT)),),
     )
 
 
-def _hosts() -> Command:
-    """Keep our block of /etc/hosts as /etc/stillup/hosts says, and the user's lines alone."""
-    # A dot for the apostrophe of the lines: it would end the shell's quotes.
-    mark = "# stillup: the farm.s servers"
-    block = f"sed -n '/^{mark}, begin/,/^{mark}, end/p' /etc/hosts"
+def hosts() -> Command:
+    """Keep our block of /etc/hosts as /etc/stillup/hosts says, and the user's lines alone.
+
+    The block ends at its end mark. Where somebody removed that, only lines as we write them (an
+    address, one name) right below the begin mark are ours, and of those only what names one of
+    the farm's servers: a printer or a name server that stands there stays.
+    """
     return Command(
         "the farm's names in /etc/hosts",
         (
             "/bin/sh",
             "-euc",
             f"new=$(mktemp /etc/.hosts.XXXXXX); trap 'rm -f \"$new\"' EXIT; "
-            f"sed '/^{mark}, begin/,/^{mark}, end/d' /etc/hosts >\"$new\"; "
+            f"awk '{OTHERS}' {HOSTS} /etc/hosts >\"$new\"; "
             f'cat {HOSTS} >>"$new"; chmod 644 "$new"; mv "$new" /etc/hosts; trap - EXIT',
         ),
-        unless=("/bin/sh", "-euc", f"{block} | cmp -s - {HOSTS}"),
+        unless=("/bin/sh", "-euc", f"sed -n '/{BEGIN}/,/{END}/p' /etc/hosts | cmp -s - {HOSTS}"),
     )
 
 

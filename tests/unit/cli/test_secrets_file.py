@@ -177,3 +177,17 @@ def test_without_tls_there_is_no_certificate(farm: Farm, path: Path) -> None:
     plain = replace(farm, tls=replace(farm.tls, enabled=False))
     assert load_secrets(plain, path).tls_pem == ""
     assert "PRIVATE" not in secrets_path(path).read_text(encoding="utf-8")
+
+
+def test_a_gitignore_that_is_no_utf_8_is_added_to(farm: Farm, path: Path) -> None:
+    ignore = path.with_name(".gitignore")
+    ignore.write_bytes(b"/caf\xe9")
+    load_secrets(farm, path)
+    assert ignore.read_bytes() == b"/caf\xe9\n*.secrets.toml\n"
+
+
+def test_git_is_told_to_ignore_the_secrets_before_there_are_any(farm: Farm, path: Path) -> None:
+    path.with_name(".gitignore").mkdir()
+    with pytest.raises(InputRefused, match="cannot be written"):
+        load_secrets(farm, path)
+    assert not secrets_path(path).exists()

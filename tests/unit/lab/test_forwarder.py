@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from stillup.lab import forwarder
 from stillup.lab.forwarder import forward
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -169,3 +170,32 @@ def test_bytes_arrive_as_they_were_sent(size: int) -> None:
         writer.write_eof()
 
     assert asyncio.run(scene()) == data
+
+
+def test_a_long_answer_to_a_short_question_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarder, "_IDLE_S", 0.4)
+
+    async def slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _each in range(10):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    async def scene() -> bytes:
+        async with served(slow) as target, forwarded(target) as port, asyncio.timeout(10):
+            return await read_all(port)
+
+    assert asyncio.run(scene()) == b"x" * 10
+
+
+def test_silence_in_both_directions_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarder, "_IDLE_S", 0.2)
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def scene() -> bytes:
+        async with served(silent) as target, forwarded(target) as port, asyncio.timeout(10):
+            return await read_all(port)
+
+    assert asyncio.run(scene()) == b""

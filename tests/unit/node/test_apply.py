@@ -238,3 +238,16 @@ def test_no_secret_is_in_a_difference_the_manifest_or_the_journal(world: Folder)
     run(world, bundle())
     assert "hunter" not in told
     assert "hunter" not in text(world, "/var/lib/stillup/manifest.json")
+
+
+def test_an_administrators_policy_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
+    world = server(tmp_path)
+    own = world.root / "usr/local/policy"
+    own.parent.mkdir(parents=True)
+    own.write_text("#!/bin/sh\nexit 104\n")
+    policy = world.root / "usr/sbin/policy-rc.d"
+    policy.parent.mkdir(parents=True, exist_ok=True)
+    policy.symlink_to(own)
+    apply(world, bundle(), overwrite=False, report=quiet)
+    assert policy.is_symlink()
+    assert own.read_text() == "#!/bin/sh\nexit 104\n"
