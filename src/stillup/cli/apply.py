@@ -14,6 +14,7 @@ from stillup.cli.arguments import Subparsers
 from stillup.cli.context import access_for, load_farm, load_secrets
 from stillup.cli.local_files import site_source
 from stillup.errors import EXIT_DONE
+from stillup.model.farm import Farm, Secrets
 
 if TYPE_CHECKING:
     from stillup.cli.progress import Progress
@@ -55,6 +56,19 @@ def run(arguments: Namespace) -> int:
     """Apply the farm file."""
     farm = load_farm(arguments.file)
     secrets = load_secrets(farm, arguments.file)
+    outcome = applied(arguments, farm, secrets)
+    print(_as_json(outcome) if arguments.json else _as_text(outcome))
+    return EXIT_DONE
+
+
+def applied(arguments: Namespace, farm: Farm, secrets: Secrets) -> "Outcome":
+    """Apply this farm with these secrets; tell how it goes, and let signals stop it.
+
+    Args:
+        arguments: The command line; of ``apply`` or of a command without its options.
+        farm: The farm.
+        secrets: Its secrets.
+    """
     access = access_for(arguments, farm)
     source = site_source(farm, arguments.file)
 
@@ -62,31 +76,22 @@ def run(arguments: Namespace) -> int:
     from stillup.deploy.apply import Outcome, Stop, Wishes, apply
 
     progress = Progress(verbose=arguments.verbose)
+    wishes = Wishes(
+        overwrite=getattr(arguments, "overwrite", False),
+        force=getattr(arguments, "force", False),
+        skip_unreachable=getattr(arguments, "skip_unreachable", False),
+    )
 
     async def applying() -> Outcome:
         stop = Stop()
         _hear_stop(stop, progress)
-        return await apply(
-            farm,
-            secrets,
-            access,
-            source,
-            wishes=Wishes(
-                overwrite=arguments.overwrite,
-                force=arguments.force,
-                skip_unreachable=arguments.skip_unreachable,
-            ),
-            report=progress,
-            stop=stop,
-        )
+        return await apply(farm, secrets, access, source, wishes=wishes, report=progress, stop=stop)
 
     try:
-        outcome = asyncio.run(applying())
+        return asyncio.run(applying())
     except asyncio.CancelledError:
         # The second signal; what is under way on a server is finished there without us.
         raise KeyboardInterrupt from None
-    print(_as_json(outcome) if arguments.json else _as_text(outcome))
-    return EXIT_DONE
 
 
 def _hear_stop(stop: "Stop", progress: "Progress") -> None:

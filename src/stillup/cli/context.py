@@ -90,6 +90,7 @@ def _whole(given: GivenSecrets, farm: Farm, path: Path, now: datetime) -> Secret
         database_password=given.database_password,
         stats_password=given.stats_password,
         tls_pem=_tls_pem(farm, path, given.tls_pem, now),
+        heartbeat_key_beside=given.heartbeat_key_next or given.heartbeat_key_old or "",
     )
 
 

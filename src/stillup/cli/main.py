@@ -63,6 +63,7 @@ COMMANDS = {
     "heartbeat": Command(
         "heartbeat", "hold a virtual IP without a farm: the daemon alone", tells_json=True
     ),
+    "secrets": Command("secrets", "make a secret anew without a gap", tells_json=True),
     "simulate": Command(
         "simulate", "the heartbeat against faults, in virtual time", tells_json=True
     ),

@@ -11,7 +11,7 @@ import os
 import pwd
 import secrets as chance
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -26,7 +26,7 @@ from stillup.model.problems import Problem, listing
 from stillup.model.secrets import GivenSecrets, read_secrets, write_secrets
 
 _PASSWORD_BYTES = 24
-_HEARTBEAT_KEY_BYTES = 32
+HEARTBEAT_KEY_BYTES = 32
 
 
 def secrets_path(farm_path: Path) -> Path:
@@ -72,6 +72,24 @@ def complete_secrets(farm: Farm, farm_path: Path, now: datetime) -> GivenSecrets
     return complete
 
 
+def change_secrets(farm_path: Path, change: Callable[[GivenSecrets], GivenSecrets]) -> GivenSecrets:
+    """Keep the secrets as ``change`` returns them, and return them.
+
+    Raises:
+        InputRefused: If the file has problems, others can read it, or it cannot be written.
+    """
+    path = secrets_path(farm_path).resolve()
+    try:
+        with _written_beside(path) as beside:
+            given = _sound(farm_path)
+            changed = change(given)
+            if changed != given:
+                _write(beside, path, write_secrets(changed))
+    except OSError as error:
+        raise FileRefused(path, f"cannot be written: {error.strerror}") from error
+    return changed
+
+
 def _sound(farm_path: Path) -> GivenSecrets:
     given = given_secrets(farm_path)
     if not isinstance(given, GivenSecrets):
@@ -87,7 +105,7 @@ def _completed(given: GivenSecrets, farm: Farm, now: datetime) -> GivenSecrets:
         tls_pem = self_signed(farm, now)
     return replace(
         given,
-        heartbeat_key=given.heartbeat_key or chance.token_hex(_HEARTBEAT_KEY_BYTES),
+        heartbeat_key=given.heartbeat_key or chance.token_hex(HEARTBEAT_KEY_BYTES),
         database_password=given.database_password or chance.token_urlsafe(_PASSWORD_BYTES),
         stats_password=given.stats_password or chance.token_urlsafe(_PASSWORD_BYTES),
         tls_pem=tls_pem,

@@ -173,3 +173,5 @@ class Secrets:
     stats_password: str = field(repr=False)
     tls_pem: str = field(repr=False)
     """Certificate chain and private key in PEM, as HAProxy reads them; "" without TLS."""
+    heartbeat_key_beside: str = field(default="", repr=False)
+    """Another key that the heartbeat believes while the key is being changed; "" for none."""

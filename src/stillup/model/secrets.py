@@ -19,12 +19,18 @@ _PEM = re.compile(
 )
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
 
+_HEX_WORDS = "64 hexadecimal digits in small letters"
+
 _FORMS = {
-    "heartbeat_key": (_HEX_KEY, "64 hexadecimal digits in small letters"),
+    "heartbeat_key": (_HEX_KEY, _HEX_WORDS),
+    "heartbeat_key_next": (_HEX_KEY, _HEX_WORDS),
+    "heartbeat_key_old": (_HEX_KEY, _HEX_WORDS),
     "database_password": (_PASSWORD, "12 to 128 letters, digits and _.-"),
     "stats_password": (_PASSWORD, "12 to 128 letters, digits and _.-"),
     "tls_pem": (_PEM, "a certificate and its private key in PEM"),
 }
+
+_LASTING = [key for key in _FORMS if not key.startswith("heartbeat_key_")]
 
 _HEAD = """\
 # The farm's secrets, made by stillup. Keep this file to yourself (mode 0600) and out of
@@ -36,12 +42,44 @@ _HEAD = """\
 
 @dataclass(frozen=True, slots=True)
 class GivenSecrets:
-    """The secrets that a file holds; None for those still to be made."""
+    """The secrets that a file holds; None for those still to be made.
+
+    While the heartbeat's key is changed there are two: first the next one beside the one that
+    signs, then the old one beside the new one, which signs by then.
+    """
 
     heartbeat_key: str | None = field(default=None, repr=False)
     database_password: str | None = field(default=None, repr=False)
     stats_password: str | None = field(default=None, repr=False)
     tls_pem: str | None = field(default=None, repr=False)
+    heartbeat_key_next: str | None = field(default=None, repr=False)
+    heartbeat_key_old: str | None = field(default=None, repr=False)
+
+    @property
+    def is_rotating(self) -> bool:
+        """Whether the heartbeat's key is being changed."""
+        return self.heartbeat_key_next is not None or self.heartbeat_key_old is not None
+
+
+def with_next_key(secrets: GivenSecrets, key: str) -> GivenSecrets:
+    """Return the secrets of the first round in which the heartbeat's key is changed."""
+    return replace(secrets, heartbeat_key_next=key)
+
+
+def next_round(secrets: GivenSecrets) -> GivenSecrets:
+    """Return the secrets of the round after one that every server has.
+
+    The new key is believed by all before anybody signs with it, and signs everywhere before
+    the old one is forgotten: servers of two rounds that follow each other believe each other.
+    """
+    if secrets.heartbeat_key_next is None:
+        return replace(secrets, heartbeat_key_old=None)
+    return replace(
+        secrets,
+        heartbeat_key=secrets.heartbeat_key_next,
+        heartbeat_key_next=None,
+        heartbeat_key_old=secrets.heartbeat_key,
+    )
 
 
 def read_secrets(data: bytes, name: str) -> GivenSecrets | tuple[Problem, ...]:
@@ -63,6 +101,8 @@ def write_secrets(secrets: GivenSecrets) -> str:
     """Return the text of a secrets file; ``read_secrets`` reads it back."""
     given: Mapping[str, str | None] = {
         "heartbeat_key": secrets.heartbeat_key,
+        "heartbeat_key_next": secrets.heartbeat_key_next,
+        "heartbeat_key_old": secrets.heartbeat_key_old,
         "database_password": secrets.database_password,
         "stats_password": secrets.stats_password,
     }
@@ -85,7 +125,7 @@ def _problem(document: Document, key: str, value: object) -> Problem | None:
     if key not in _FORMS:
         meant = nearest(key, _FORMS)
         # A key that is like no known one may be a secret in the wrong place: it is not shown.
-        hint = f"did you mean {meant}?" if meant else f"the secrets are {joined(list(_FORMS))}"
+        hint = f"did you mean {meant}?" if meant else f"the secrets are {joined(list(_LASTING))}"
         told = f"a secret of this name is not known; {hint}"
         return Problem(document.name, line, "", told, "unknown-secret")
     form, words = _FORMS[key]

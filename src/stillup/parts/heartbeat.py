@@ -35,7 +35,7 @@ def wanted(
         files=(
             *(File(f"{CODE}/{path}", text) for path, text in sorted(code.items())),
             File(SETTINGS, settings(farm, server, facts), mode=0o640),
-            File(KEY, secrets.heartbeat_key + "\n", mode=0o600, secret=True),
+            File(KEY, keys(secrets), mode=0o600, secret=True),
             File(UNIT, unit(candidate=Role.BALANCER in server.roles)),
         ),
         checks=(Check("heartbeat", (*run, "check"), (SETTINGS, KEY, f"{CODE}/")),),
@@ -47,6 +47,13 @@ def wanted(
             ),
         ),
         healths=(Health("the heartbeat answers", (*run, "status")),),
+    )
+
+
+def keys(secrets: Secrets) -> str:
+    """Return the key file's text: the first key signs, each is believed."""
+    return "".join(
+        f"{key}\n" for key in (secrets.heartbeat_key, secrets.heartbeat_key_beside) if key
     )
 
 
