@@ -29,10 +29,10 @@ def heartbeat(lab: RunningLab, server: str) -> dict[str, object]:
 
 @contextmanager
 def unnoticed(lab: RunningLab, what: str, tmp_path: Path) -> Iterator[None]:
-    """Ask a hundred times a second meanwhile: every question is answered, nothing moves."""
+    """Ask fifty times a second meanwhile: every question is answered, nothing moves."""
     before = {name: heartbeat(lab, name) for name in SERVERS}
     url = f"http://{lab.farm.vip.addresses[0]}/"
-    asker = Asker(lab.client_command(), url, tmp_path / "asked.json", every_s=0.01)
+    asker = Asker(lab.client_command(), url, tmp_path / "asked.json", every_s=0.02, patience_s=2.0)
     time.sleep(0.5)
     try:
         yield
