@@ -69,10 +69,10 @@ class Timing:
     def quiet_s(self) -> float:
         """How long nothing is heard of a server before it may count as dead.
 
-        Half a lease longer than the longest that it may still hold, so that in this time it must
-        have asked for votes, and more than once.
+        Twice as long as it may still hold, so that in this time it must have asked for votes, and
+        more than once.
         """
-        return max(self.lease_s, self.longest_s) * 1.5
+        return max(self.lease_s, self.longest_s) * 2
 
     @property
     def patience_s(self) -> float:

@@ -93,7 +93,7 @@ class Witness:
     @property
     def gap_s(self) -> float:
         """How long the witness may go without answering before the contact is broken."""
-        return 2 * self.timing.renew_s
+        return 2.5 * self.timing.renew_s
 
 
 class Witnesses:
