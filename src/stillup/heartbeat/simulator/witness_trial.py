@@ -111,7 +111,7 @@ def run(luck: Luck, build: Build = Node, *, cut_between: bool = False) -> float:
     world.expect_holder()
     world.run_until(calm_s + bound + 4 * lease_s)
     world.expect_steady(calm_s + bound, HANDOVER_S)
-    return max((gap.to_s - gap.from_s for gap in world.gaps), default=0.0) / lease_s
+    return max((gap.to_s - gap.from_s for gap in world.kernels.gaps), default=0.0) / lease_s
 
 
 def _chaos(world: World, cuts: Cuts) -> None:
