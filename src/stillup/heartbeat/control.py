@@ -1,6 +1,7 @@
 """The daemon's ear for people and programs on the same server: JSON lines on a unix socket.
 
-``{"op": "status"}``, ``{"op": "yield", "seconds": 30, "to": null}``, ``{"op": "resume"}``.
+``{"op": "status"}``, ``{"op": "yield", "seconds": 30, "to": null}``, ``{"op": "resume"}``,
+``{"op": "force", "dead": ["lb2"], "go": false}`` (``force_asked.py``).
 Each connection asks once and is answered once. Who may is decided by the socket's mode and
 its folder: root, and the user the daemon runs as.
 """

@@ -20,6 +20,7 @@ from stillup.heartbeat.events import (
     Event,
     HealthChanged,
     Stopping,
+    WitnessAnswered,
 )
 from stillup.heartbeat.holding import clear_others
 from stillup.heartbeat.journal import Journal
@@ -28,6 +29,7 @@ from stillup.heartbeat.link import LinkWatch
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.notify import Notify
+from stillup.heartbeat.pinger import Pingers
 from stillup.heartbeat.probe import Probe
 from stillup.heartbeat.questions import Questions
 from stillup.heartbeat.route import LinkSeen
@@ -122,6 +124,14 @@ class Daemon:
         self.link = LinkWatch(self.loop, settings.interface, self._on_link, self._on_address_gone)
         if settings.is_candidate and before is None:
             clear_others(settings.vips, self.journal)
+        self.pingers = Pingers(
+            self.loop,
+            configuration.electorate,
+            settings.name,
+            settings.interface,
+            self._on_witness,
+            self.journal.rarely,
+        )
         around = Surroundings(
             settings,
             configuration.electorate,
@@ -131,8 +141,9 @@ class Daemon:
             self.journal,
             self._tell_state,
             self._on_settled,
+            self.pingers.ask,
         )
-        silence_s = memory.silence_s(runtime, settings.lease_s)
+        silence_s = memory.silence_s(runtime, configuration.electorate.longest_s)
         known = inherited.seats() if inherited else {}
         self.seats = {
             vip.address: Seat(around, vip, silence_s, known.pop(vip.address, None))
@@ -263,6 +274,10 @@ class Daemon:
         if away_s > 2 * self.settings.lease_s:
             self._on_heard_again(sender, away_s)
 
+    def _on_witness(self, subject: str, address: str, number: int) -> None:
+        if subject in self.seats:
+            self.seats[subject].handle(WitnessAnswered(address, number))
+
     def _on_heard_again(self, sender: str, away_s: float) -> None:
         """Announce what is held: the network may have been cut and healed.
 
@@ -281,6 +296,7 @@ class Daemon:
             self.journal(words, {"interface": self.settings.interface, "reason": trouble or "up"})
         if now is not None and (before is None or before.index != now.index):
             self.transport.open()
+            self.pingers.open()
         for seat in self.seats.values():
             seat.on_link(before, now)
         self._judge()
@@ -341,7 +357,7 @@ class Daemon:
             self.loop.at("watchdog", now_s + period_s, self._feed_watchdog)
 
     def _tell_ready(self, _now_s: float) -> None:
-        memory.remember(self._runtime, self.settings.lease_s)
+        memory.remember(self._runtime, self.settings.configuration.electorate.longest_s)
         self.notify.say("READY=1", f"STATUS={self._sentence()}")
 
     def _tell_state(self) -> None:
@@ -360,6 +376,7 @@ class Daemon:
         status["pid"] = os.getpid()
         if self.direct is not None:
             status["direct"] = self.direct.status()
+        status["witness"] = self.pingers.status() or None
         status["datagrams"] = {
             "sent": self.transport.sent,
             "received": self.transport.received,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from stillup.heartbeat.control import Asked, Refused
 from stillup.heartbeat.events import MoveAsked, Resumed, YieldAsked
+from stillup.heartbeat.force_asked import force
 from stillup.heartbeat.seat import Seat
 from stillup.heartbeat.settings import DaemonSettings
 from stillup.heartbeat.settings_reader import Json
@@ -51,11 +52,13 @@ class Questions:
                 for seat in self._asked_about(question):
                     seat.handle(Resumed())
                 return {"resumed": True}
+            case "force":
+                return force(self.settings.name, self._asked_about(question), question)
             case "reload":
                 self._reload(asked)
                 return None
             case _:
-                raise Refused("the operations are: status, yield, failover, resume, reload")
+                raise Refused("the operations are: status, yield, failover, resume, force, reload")
 
     def _asked_about(self, question: dict[str, Json]) -> list[Seat]:
         """Return the seat of the question's ``address``; without one, all of them."""

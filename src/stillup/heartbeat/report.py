@@ -71,6 +71,7 @@ def seat(vip: Vip, node: Status, history: History, now_s: float) -> dict[str, Js
         "yielding_s": round(node.yielding_s, 3),
         "silent_s": round(node.silent_s, 3),
         "votes": list(node.votes),
+        "declared_dead": list(node.dead),
         "moves": [move.as_json() for move in history.moves],
     }
 

@@ -60,6 +60,7 @@ class Surroundings:
         journal: The log.
         changed: Called when an address has another holder.
         settled: Called when an address has become nothing to wait for before the daemon ends.
+        ping: Pings a witness about a virtual IP, with a number.
     """
 
     settings: DaemonSettings
@@ -70,6 +71,7 @@ class Surroundings:
     journal: Journal
     changed: Callable[[], None]
     settled: Callable[[], None]
+    ping: Callable[[str, str, int], None]
 
 
 class Seat:
@@ -154,6 +156,15 @@ class Seat:
         self.handle(TimerFired())
 
     @property
+    def address(self) -> str:
+        """The virtual IP."""
+        return self.vip.address
+
+    def why_not_dead(self, servers: Sequence[str]) -> str | None:
+        """Return why these servers cannot be declared dead here; None if they can."""
+        return self.node.why_not_dead(servers, self._around.loop.now_s())
+
+    @property
     def held(self) -> bool:
         """Whether this server holds the address."""
         return self.holding is not None and self.holding.held
@@ -186,8 +197,8 @@ class Seat:
             case Stopped():
                 self._stopped = True
                 self._around.settled()
-            case AskWitness():
-                pass
+            case AskWitness(address, number):
+                self._around.ping(self.vip.address, address, number)
             case Hold() | LetGo() | Give() | Arm() | Forward():
                 if self.holding is not None:
                     self._do_with(self.holding, effect)

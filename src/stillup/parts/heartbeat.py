@@ -85,6 +85,8 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
     }
     if candidate:
         values["haproxy"] = RUNTIME
+    if farm.vip.witness is not None:
+        values["witness"] = str(farm.vip.witness)
     if candidate and server.direct is not None:
         values["direct"] = _direct(farm, server)
     return json.dumps(values, indent=2) + "\n"
