@@ -29,7 +29,3 @@ class PairFarm(Farm):
         self.forward(name, on=False)
         self.signal_daemon(name, signal.SIGKILL)
         self.daemons[name].wait()
-
-    def holds(self, name: str) -> bool:
-        """Return whether a balancer holds the address, by its own word."""
-        return self.status(name).get("holding") == ["10.0.0.1"]
