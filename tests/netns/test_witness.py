@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from tests.netns.farm import CLIENT, wait_for
-from tests.netns.pair import PairFarm
 from tests.netns.observing import LEASE_S, observed
+from tests.netns.pair import PairFarm
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(60)]
 
