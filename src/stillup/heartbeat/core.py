@@ -223,6 +223,8 @@ class Node:
         is asked from now on counts by the new one. Safe only in the order of ``membership.py``.
         """
         effects: list[Effect] = []
+        # Whom a person has declared dead is dead under the same electorate still.
+        dead = self.candidate.electorate.dead if settings.electorate == self.electorate else ()
         electorate = self.electorate = settings.electorate
         self.timing = Timing(electorate.shortest_s, electorate.longest_s)
         self.voter.lease_s = electorate.longest_s
@@ -231,7 +233,7 @@ class Node:
         self.standing.failback = settings.failback
         self.declared.begin_under(electorate, self.timing)
         self.candidate.expire(now_s)
-        self.candidate.begin_under(electorate, self.timing, now_s)
+        self.candidate.begin_under(electorate.without(dead), self.timing, now_s)
         if self.name not in electorate.eligible:
             self._deliver(effects, now_s)
             self._leave(now_s)
