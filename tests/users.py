@@ -20,12 +20,15 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 LONG_S = 0.02
 """Longer waits between two good answers are written down one by one."""
+
+NEAR_S = 0.1
+"""A wait so close to a move belongs to it."""
 
 PATIENCE_S = 5.0
 KEPT = 25
@@ -65,6 +68,27 @@ class Seen:
     moved_bytes: Counter[str] = field(default_factory=Counter)
     stream_waits_s: dict[str, float] = field(default_factory=dict)
     cut: Counter[str] = field(default_factory=Counter)
+
+
+def longest_waits_s(
+    waits: Iterable[Mapping[str, float]], moves_s: Iterable[float]
+) -> tuple[float, float]:
+    """Return the longest wait at a move, and the longest at any other time.
+
+    What this machine does at other times it may do at a move as well, so the second is how far
+    the first can be trusted. Waits up to ``LONG_S`` are not written down, and count as that.
+
+    Args:
+        waits: As they are in what the program wrote.
+        moves_s: When the address moved, on ``CLOCK_MONOTONIC``.
+    """
+    moves = list(moves_s)
+    longest = {True: LONG_S, False: LONG_S}
+    for wait in waits:
+        begun_s, ended_s = wait["from_s"], wait["from_s"] + wait["lasted_s"]
+        at_a_move = any(begun_s - NEAR_S < moved_s < ended_s + NEAR_S for moved_s in moves)
+        longest[at_a_move] = max(longest[at_a_move], wait["lasted_s"])
+    return longest[True], longest[False]
 
 
 class Users:

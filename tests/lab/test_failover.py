@@ -1,0 +1,67 @@
+"""`stillup failover` on six real machines, under load: ten moves that nobody notices."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests import users
+from tests.lab.figures import figure
+from tests.lab.running import ROOT, RunningLab
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
+
+MOVES = 10
+LASTING_S = 64
+"""Downloads of a minute, and what it takes to begin and to end."""
+
+PACE = 100_000
+BIG = "/srv/site/current/download.bin"
+
+
+def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path: Path) -> None:
+    applied.stillup("--lab", "status", "--wait", "60")
+    for web in ("web1", "web2", "web3"):
+        applied.shell(web, f"truncate -s {2 * LASTING_S * PACE} $(readlink -f {BIG})")
+    output = tmp_path / "users.json"
+    words = ["--address", str(applied.farm.vip.first), "--host", "shop.example"]
+    words += ["--path", "/style.css", "--download", "/download.bin", "--downloads", "10"]
+    words += ["--pace", str(PACE), "--seconds", str(LASTING_S), "--output", str(output)]
+    program = applied.client_command(sys.executable, str(ROOT / "tests/users.py"), *words)
+    with subprocess.Popen(program) as asking:
+        begun_s = time.monotonic()
+        took = []
+        for number in range(MOVES):
+            # Spread over the time that the downloads last.
+            time.sleep(max(0.0, begun_s + 2 + number * 5.5 - time.monotonic()))
+            told = applied.stillup("--lab", "--json", "failover")
+            took.append(json.loads(told.stdout)["moved"][0])
+        in_time = time.monotonic() - begun_s < LASTING_S
+        assert asking.wait(timeout=LASTING_S) == 0
+    seen = json.loads(output.read_text())
+    near_s, elsewhere_s = users.longest_waits_s(seen["waits"], moved_s(applied))
+    figure(
+        f"ten moves, {seen['asked']} requests, {seen['moved_bytes']['download'] / 1e6:.0f} MB in "
+        f"ten downloads: {sum(seen['failed'].values())} failed, {sum(seen['cut'].values())} cut, "
+        f"longest wait at a move {near_s * 1000:.0f} ms, at other times {elsewhere_s * 1000:.0f} ms, "
+        f"slowest answer {seen['slowest_s'] * 1000:.0f} ms"
+    )
+
+    assert [each["from"] for each in took[1:]] == [each["to"] for each in took[:-1]]
+    assert (seen["failed"], seen["cut"]) == ({}, {})
+    assert seen["answered"] == seen["asked"]
+    assert set(seen["by"]) == {"lb1", "lb2"}
+    assert near_s <= max(users.LONG_S, elsewhere_s), "users waited at the moves"
+    if not in_time:
+        pytest.skip(f"this host took {LASTING_S} s for fewer than {MOVES} moves")
+
+
+def moved_s(running: RunningLab) -> list[float]:
+    """When the address moved, by the heartbeats' own words, on ``CLOCK_MONOTONIC``."""
+    behind_s = time.time() - time.monotonic()
+    told = running.shell(
+        "db1", "PYTHONPATH=/usr/lib/stillup/heartbeat python3 -m stillup.heartbeat status"
+    )
+    return [each["at"] - behind_s for each in json.loads(told)["moves"] if each["holder"]]
