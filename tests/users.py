@@ -71,7 +71,7 @@ class Seen:
 
 
 def longest_waits_s(
-    waits: Iterable[Mapping[str, float]], moves_s: Iterable[float]
+    waits: Iterable[Wait | Mapping[str, float]], moves_s: Iterable[float]
 ) -> tuple[float, float]:
     """Return the longest wait at a move, and the longest at any other time.
 
@@ -84,10 +84,11 @@ def longest_waits_s(
     """
     moves = list(moves_s)
     longest = {True: LONG_S, False: LONG_S}
-    for wait in waits:
-        begun_s, ended_s = wait["from_s"], wait["from_s"] + wait["lasted_s"]
+    for each in waits:
+        wait = each if isinstance(each, Wait) else Wait(**each)
+        begun_s, ended_s = wait.from_s, wait.from_s + wait.lasted_s
         at_a_move = any(begun_s - NEAR_S < moved_s < ended_s + NEAR_S for moved_s in moves)
-        longest[at_a_move] = max(longest[at_a_move], wait["lasted_s"])
+        longest[at_a_move] = max(longest[at_a_move], wait.lasted_s)
     return longest[True], longest[False]
 
 

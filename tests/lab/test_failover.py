@@ -35,7 +35,7 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
         took = []
         for number in range(MOVES):
             # Spread over the time that the downloads last.
-            time.sleep(max(0.0, begun_s + 2 + number * 5.5 - time.monotonic()))
+            time.sleep(max(0.0, begun_s + 2 + number * 5 - time.monotonic()))
             told = applied.stillup("--lab", "--json", "failover")
             took.append(json.loads(told.stdout)["moved"][0])
         in_time = time.monotonic() - begun_s < LASTING_S

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.netns.farm import BALANCERS, HERE, VIP, Farm, end, is_running, run, wait_for
+from tests.users import Seen
 
 from stillup.heartbeat.control import ask
+from stillup.heartbeat.ruleset import table
 from stillup.heartbeat.settings_reader import Json
 
 USERS = HERE.parent / "users.py"
@@ -51,6 +53,11 @@ class MovingFarm(Farm):
     drain_s: int = 300
     sites: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
+    @property
+    def mark(self) -> str:
+        """What the names of this farm's namespaces begin with: a test may have two such farms."""
+        return f"{super().mark}-{self.drain_s}"
+
     def settings(self, name: str) -> dict[str, Json]:
         """Return a daemon's settings."""
         told = super().settings(name)
@@ -73,6 +80,13 @@ class MovingFarm(Farm):
         self.services[name] = subprocess.Popen(argv)
         self._pid_file(name).write_text(f"{self.services[name].pid}\n")
         wait_for(self._runtime(name).exists, f"HAProxy of {name}")
+
+    def build(self) -> None:
+        """Make the namespaces, with what the farm's base part sets."""
+        super().build()
+        for name in self.servers:
+            words = (*self.enter(name), "sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1")
+            run(*words, "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2")
 
     def destroy(self) -> None:
         """End everything."""
@@ -108,6 +122,16 @@ class MovingFarm(Farm):
             if any(each["local"] == VIP for each in link["addr_info"])
         ]
 
+    def let_in(self, name: str) -> set[str]:
+        """Return the exceptions that a server's kernel makes for the address, by their sets."""
+        words = (*self.enter(name), "nft", "--json", "list", "ruleset")
+        sets = [each["set"] for each in json.loads(run(*words))["nftables"] if "set" in each]
+        return {
+            str(each["name"])
+            for each in sets
+            if each["table"] == table(VIP) and each.get("elem") and each["name"] != "ticket"
+        }
+
     def _runtime(self, name: str) -> Path:
         return self.folder / f"{name}-haproxy.sock"
 
@@ -120,9 +144,9 @@ class Users:
         argv = [*enter, sys.executable, str(USERS), *words, "--output", str(output)]
         self._process = subprocess.Popen(argv)
 
-    def seen(self) -> dict[str, Json]:
+    def seen(self) -> Seen:
         """Wait until they have gone, and return what they met with."""
         assert self._process.wait() == 0
-        found: dict[str, Json] = json.loads(self._output.read_text())
-        print(found)  # noqa: T201 - shown when the test fails
+        found = Seen(**json.loads(self._output.read_text()))
+        print(replace(found, waits=found.waits[:20]))  # noqa: T201 - shown when the test fails
         return found
