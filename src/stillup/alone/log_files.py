@@ -11,17 +11,23 @@ from contextlib import suppress
 from pathlib import Path
 
 PIECE = 65_536
+VARIABLE = "STILLUP_HEARTBEAT_LOGS"
+"""Tells a daemon that takes the place of another one in place that what it says is written."""
+
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 def write_to(files: tuple[str, ...]) -> None:
     """From now on, have what this process says on standard error written to ``files`` too.
 
-    To be called before there are threads or sockets, as it forks.
+    To be called before there are threads or sockets, as it forks. A successor of this process
+    inherits the pipe, and goes on saying to the same writer.
 
     Raises:
         OSError: If a file cannot be made or written.
     """
+    if os.environ.get(VARIABLE) == ":".join(files):
+        return
     for file in files:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, _APPEND, 0o640))
@@ -34,6 +40,7 @@ def write_to(files: tuple[str, ...]) -> None:
     os.set_blocking(writer, False)
     os.dup2(writer, 2)
     os.close(writer)
+    os.environ[VARIABLE] = ":".join(files)
 
 
 def _copy(reader: int, files: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from stillup.heartbeat.settings import CONTROL
 from stillup.heartbeat.settings_reader import Json
 from stillup.model.problems import nearest, shown
 
-QUESTIONS = ("status", "failover", "yield", "resume", "metrics", "force")
+QUESTIONS = ("status", "failover", "yield", "resume", "reload", "metrics", "force")
 WORDS = ("run", "check", *QUESTIONS)
 
 _MORE = f"""\
@@ -31,6 +31,7 @@ _MORE = f"""\
   stillup heartbeat failover        move the addresses held here to another server
   stillup heartbeat yield           let go of them, and do not stand for a while (--seconds)
   stillup heartbeat resume          stand again
+  stillup heartbeat reload          have it replaced by its program, settings and key as they are now
   stillup heartbeat metrics         for Prometheus
   stillup heartbeat force           be told what a person may decide when too few servers are left
 

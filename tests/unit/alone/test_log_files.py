@@ -9,6 +9,7 @@ SAYS = """
 import os, sys
 from stillup.alone.log_files import write_to
 write_to(tuple(sys.argv[1:]))
+write_to(tuple(sys.argv[1:]))  # as a successor does
 os.write(2, b"one line\\n")
 print("said", flush=True)
 sys.stdin.read()
