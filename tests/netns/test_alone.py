@@ -4,6 +4,7 @@ The same files on every server: which one it is, its address and its interface e
 out by itself, so each runs with a host name and an ``/etc/hosts`` of its own.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -107,4 +108,8 @@ def test_three_servers_from_the_same_toml(alone: Alone) -> None:
 
     assert f"{VIP}: held by lb1 (this server)" in told
     assert "lb1: fit (nothing is watched); lease 500 ms" in told
+    for giver, taker in (("lb1", "lb2"), ("lb2", "lb1")):
+        moved = alone.stillup(giver, "failover", "--to", taker)
+        assert moved.returncode == 0, moved.stderr
+        wait_for(functools.partial(holds, alone, taker), f"{taker} holds")
     move_and_die(alone, 0.5)
