@@ -33,7 +33,8 @@ _MORE = f"""\
   stillup heartbeat resume          stand again
   stillup heartbeat reload          have it replaced by its program, settings and key as they are now
   stillup heartbeat metrics         for Prometheus
-  stillup heartbeat force           be told what a person may decide when too few servers are left
+  stillup heartbeat force --dead lb2   hold without servers that are dead; says what that risks, and
+                                    does it with --yes; without --dead it is taken back
 
 FILE is TOML (examples/heartbeat.toml), the JSON that a farm's servers have, or a folder with
 heartbeat's three files. docs/heartbeat-alone.md says how to install it.
@@ -53,6 +54,13 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--control", type=Path, help=f"the daemon's socket [{CONTROL}]")
     parser.add_argument("--to", metavar="SERVER", help="failover, yield: to which one [any]")
     parser.add_argument("--address", metavar="VIP", help="of which virtual IP [all]")
+    parser.add_argument(
+        "--dead",
+        action="append",
+        metavar="SERVER",
+        help="force: which counts as dead; again for more",
+    )
+    parser.add_argument("--yes", action="store_true", help="force: do it, not only say the risk")
     parser.add_argument("--seconds", type=float, help="yield: for how long [30]")
 
 
@@ -129,7 +137,9 @@ def _ask(word: str, arguments: Namespace) -> int:
         question["seconds"] = 30.0 if arguments.seconds is None else arguments.seconds
     if word in ("yield", "failover"):
         question["to"] = arguments.to
-    if word != "status":
+    if word == "force":
+        question["dead"], question["go"] = list(arguments.dead or ()), arguments.yes
+    if word not in ("status", "reload", "metrics"):
         question["address"] = arguments.address
     answer = ask(arguments.control or Path(CONTROL), question)
     if word == "status" and not arguments.json:
