@@ -113,3 +113,22 @@ def test_three_servers_from_the_same_toml(alone: Alone) -> None:
         assert moved.returncode == 0, moved.stderr
         wait_for(functools.partial(holds, alone, taker), f"{taker} holds")
     move_and_die(alone, 0.5)
+
+
+@pytest.mark.parametrize("mended", [False, True], ids=["as printed", "with logfile"])
+def test_two_servers_straight_from_the_recipe(*, alone: Alone, mended: bool) -> None:
+    alone.source = alone.folder / "ha.d"
+    alone.source.mkdir()
+    log = alone.folder / "var/ha-log"
+    for name in ("ha.cf", "authkeys", "haresources"):
+        text = (ROOT / "examples/ha.d" / name).read_text()
+        text = text.replace("/var/log", str(log.parent))
+        (alone.source / name).touch(0o600)
+        (alone.source / name).write_text(text.replace("loglife", "logfile") if mended else text)
+
+    for name, host_name in HOST_NAMES.items():
+        alone.start_alone(name, host_name)
+
+    move_and_die(alone, 5.0)
+    assert f"vip acquired address={VIP}" in log.read_text()
+    assert ("is a misspelling of logfile" in alone.all_logs()) is not mended
