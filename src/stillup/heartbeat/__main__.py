@@ -1,4 +1,4 @@
-"""``python3 -m stillup.heartbeat run|check|reload|status|yield|failover|resume``.
+"""``python3 -m stillup.heartbeat run|check|reload|status|metrics|yield|failover|resume``.
 
 ``run`` is the daemon, ``check`` its settings' checker, the others ask the daemon that runs.
 """
@@ -174,7 +174,8 @@ def check(config: Path) -> int:
 def tell(control: Path | None, question: dict[str, Json]) -> int:
     """Ask the daemon and print its answer as JSON."""
     answer = ask(control or Path(CONTROL), question)
-    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    text = answer.get("text")
+    sys.stdout.write(text if isinstance(text, str) else json.dumps(answer, indent=2) + "\n")
     return EXIT_DONE
 
 
@@ -193,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--control", type=Path, default=None, help="its socket")
     for name, text in (
         ("status", "print how it stands, as JSON"),
+        ("metrics", "print it for Prometheus"),
         ("yield", "let go to another candidate, and do not stand for a while"),
         ("failover", "hand over to another candidate, for good"),
         ("resume", "stand again"),

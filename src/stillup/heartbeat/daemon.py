@@ -27,6 +27,7 @@ from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.lineage import Lineage, Possessions, sockets
 from stillup.heartbeat.link import LinkWatch
 from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.margins import warnings
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.notify import Notify
 from stillup.heartbeat.pinger import Pingers
@@ -374,6 +375,14 @@ class Daemon:
         status = report.status(self.settings, known, seats, self.loop.lateness)
         status["version"] = __version__
         status["pid"] = os.getpid()
+        slowest_s = {
+            address: seat.holding.renewals.recent_s
+            for address, seat in self.seats.items()
+            if seat.holding is not None and seat.held
+        }
+        late_s, real_time = self.loop.lateness.recent_s, process.standing().scheduling == "rr"
+        lease_s = self.settings.lease_s
+        status["warnings"] = [*warnings(lease_s, late_s, slowest_s, real_time=real_time)]
         if self.direct is not None:
             status["direct"] = self.direct.status()
         status["witness"] = self.pingers.status() or None

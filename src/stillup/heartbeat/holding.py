@@ -16,6 +16,7 @@ from stillup.heartbeat.handing import Handing
 from stillup.heartbeat.haproxy import Haproxy
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.kernel_lease import KernelLease, remove_all_but
+from stillup.heartbeat.lateness import Lateness
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.netlink import NetlinkRefused
 from stillup.heartbeat.nftables import NftablesRefused
@@ -86,6 +87,8 @@ class Holding:
         self._loop = loop
         self._link = link
         self._journal = journal
+        self.renewals = Lateness()
+        self._renewed_s = loop.now_s()
         self._restored_s = 0.0
         self._armed_until_s = 0.0
         self._addresses = Addresses()
@@ -160,8 +163,13 @@ class Holding:
         if not taken:
             fields = {"address": self.vip.address, "reason": "it came too late"}
             self._journal.rarely("lease not renewed", fields)
-        elif not self.held:
+            return
+        now_s = self._loop.now_s()
+        if self.held:
+            self.renewals.add(now_s - self._renewed_s, now_s)
+        else:
             self._gain()
+        self._renewed_s = now_s
 
     def let_go(self) -> None:
         """Have the kernel stop answering, now.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from stillup.heartbeat import metrics
 from stillup.heartbeat.control import Asked, Refused
 from stillup.heartbeat.events import MoveAsked, Resumed, YieldAsked
 from stillup.heartbeat.force_asked import force
@@ -44,6 +45,8 @@ class Questions:
         match question.get("op"):
             case "status":
                 return self._status()
+            case "metrics":
+                return {"text": metrics.text(self._status())}
             case "yield":
                 return self._yield(question)
             case "failover":
@@ -58,7 +61,8 @@ class Questions:
                 self._reload(asked)
                 return None
             case _:
-                raise Refused("the operations are: status, yield, failover, resume, force, reload")
+                words = "status, metrics, yield, failover, resume, force, reload"
+                raise Refused(f"the operations are: {words}")
 
     def _asked_about(self, question: dict[str, Json]) -> list[Seat]:
         """Return the seat of the question's ``address``; without one, all of them."""

@@ -44,16 +44,19 @@ class History:
 
     Attributes:
         changed_s: When the last one was, on the daemon's clock.
+        seen: How many there were since the daemon began.
     """
 
     changed_s: float
     moves: deque[Move] = field(default_factory=lambda: deque(maxlen=MOVES))
+    seen: int = 0
 
     def add(self, move: Move, now_s: float) -> float:
         """Note a move; return how long the state before it lasted."""
         lasted_s = now_s - self.changed_s
         self.changed_s = now_s
         self.moves.append(move)
+        self.seen += 1
         return lasted_s
 
 
@@ -73,6 +76,7 @@ def seat(vip: Vip, node: Status, history: History, now_s: float) -> dict[str, Js
         "votes": list(node.votes),
         "declared_dead": list(node.dead),
         "moves": [move.as_json() for move in history.moves],
+        "moves_seen": history.seen,
     }
 
 

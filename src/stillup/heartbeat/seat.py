@@ -331,6 +331,7 @@ def _kernel(holding: Holding) -> dict[str, Json]:
     return {
         "families": families,
         "left_ms": fence.left_ms(),
+        "slowest_renewal_ms": round(holding.renewals.recent_s * 1000, 1),
         "late_renewals": fence.late,
         "rules_restored": fence.recreated,
         "address_restored": holding.restored,
