@@ -7,6 +7,7 @@ from itertools import permutations
 from stillup.heartbeat.events import MoveAsked, Resumed, Stopping, YieldAsked
 from stillup.heartbeat.simulator.network import STRAGGLE_LEASES, Weather
 from stillup.heartbeat.simulator.world import World
+from stillup.heartbeat.timing import Timing
 
 Fault = Callable[[World, float], None]
 """Does itself to the farm, for about so many seconds."""
@@ -107,20 +108,20 @@ def strike_a_move(world: World, last_s: float) -> None:
     name = _victim(world)
     match luck.randint(0, 7):
         case 0:
-            world.at(world.now_s + wait_s, lambda: world.freeze(name, after=luck.randint(1, 3)))
-            world.at(world.now_s + last_s, lambda: world.thaw(name))
+            world.at(world.now_s + wait_s, lambda: world.freeze(name, after=luck.randint(1, 6)))
+            world.at(world.now_s + wait_s + last_s, lambda: world.thaw(name))
         case 1:
             world.at(world.now_s + wait_s, lambda: world.freeze(name))
-            world.at(world.now_s + last_s, lambda: world.thaw(name))
+            world.at(world.now_s + wait_s + last_s, lambda: world.thaw(name))
         case 2:
             world.at(world.now_s + wait_s, lambda: world.kill(name))
             world.at(world.now_s + wait_s + last_s * luck.random(), lambda: world.start(name))
         case 3:
             world.at(world.now_s + wait_s, lambda: world.power_off(name))
-            world.at(world.now_s + last_s, lambda: world.start(name))
+            world.at(world.now_s + wait_s + last_s, lambda: world.start(name))
         case 4:
             world.at(world.now_s + wait_s, lambda: world.set_health(name, healthy=False))
-            world.at(world.now_s + last_s, lambda: world.set_health(name, healthy=True))
+            world.at(world.now_s + wait_s + last_s, lambda: world.set_health(name, healthy=True))
         case 5:
             world.at(world.now_s + wait_s, lambda: cut_some(world, last_s))
         case 6:
@@ -129,6 +130,29 @@ def strike_a_move(world: World, last_s: float) -> None:
                 world.at(again_s, partial(_ask_holder, world, None))
         case _:
             world.at(world.now_s + wait_s, lambda: storm(world, last_s))
+
+
+def move_through_mud(world: World, last_s: float) -> None:
+    """Hand over while datagrams crawl, and cut the taker off as the last word is on its way.
+
+    So the taker holds only what it was handed, the giver could not tell, and the others take
+    over as soon as they can: what the two believed of each other's clock shows.
+    """
+    luck, giver = world.luck, world.holder()
+    others = [name for name in world.electorate.candidates if name != giver]
+    if giver is None or not others:
+        return
+    taker, calm = luck.choice(others), world.network.weather
+    leg_s = Timing(world.electorate.lease_s).offer_s * luck.uniform(0.1, 0.24)
+    world.network.weather = Weather(delay_s=leg_s, jitter_s=1e-6)
+    world.tell(giver, MoveAsked(taker))
+
+    def clear() -> None:
+        world.network.weather = calm
+        _cut(world, {pair for pair in permutations(world.machines, 2) if taker in pair}, last_s)
+
+    # The fifth datagram hands over.
+    world.at(world.now_s + 4.9 * leg_s, clear)
 
 
 def restart_cleanly(world: World, last_s: float) -> None:
@@ -175,6 +199,7 @@ FAULTS: tuple[Fault, ...] = (
     ask_to_move,
     strike_a_move,
     strike_a_move,
+    move_through_mud,
     restart_cleanly,
     storm,
 )

@@ -8,7 +8,7 @@ from stillup.heartbeat.handover import Giving, Offered, Readiness, Taking
 from stillup.heartbeat.messages import Accepted, Handed, Offer, Prepare, Propose, Refusal, Refused
 from stillup.heartbeat.simulator.builds import with_candidate, with_giving, with_taking, with_voter
 from stillup.heartbeat.simulator.world import Build
-from stillup.heartbeat.voter import Given, Voter
+from stillup.heartbeat.voter import Voter
 
 # -- the giver ---------------------------------------------------------------------------------
 
@@ -97,8 +97,11 @@ class LetsGoOfWhatItHolds(Candidate):
     """Tells everybody that the giver's votes are free while it still holds by them."""
 
     def take(self, giver: Ballot, until_s: float, now_s: float) -> None:
+        before = len(self.out)
         super().take(giver, until_s, now_s)
+        asked, self.out[before + 1 :] = self.out[before + 1 :], []
         self._release([giver], None, now_s)
+        self.out += asked
 
 
 class GivesWhatItWasLent(Candidate):
@@ -132,17 +135,6 @@ class PassesWhateverIsLent(Voter):
         return super()._refusal(asked, attempt, now_s)
 
 
-class PassesNewerVotesToo(Voter):
-    """Passes its vote although the giver has got it anew since it handed over."""
-
-    def _refusal(self, asked: Prepare | Propose, attempt: int, now_s: float) -> Refused | None:
-        given = self.given(now_s)
-        taken = asked.taken_over
-        if taken is not None and given is not None and given.ballot.owner == taken.owner:
-            self._given = Given(asked.ballot, given.until_s)
-        return super()._refusal(asked, attempt, now_s)
-
-
 HANDOVER_MUTANTS: dict[str, Build] = {
     "hands over before it lets go": HandsOverBeforeItLetsGo,
     "keeps what it gave": with_candidate(KeepsWhatItGave),
@@ -157,5 +149,4 @@ HANDOVER_MUTANTS: dict[str, Build] = {
     "gives what it was lent": with_candidate(GivesWhatItWasLent),
     "frees instead of passing": with_voter(FreesInsteadOfPassing),
     "passes whatever is lent": with_voter(PassesWhateverIsLent),
-    "passes newer votes too": with_voter(PassesNewerVotesToo),
 }
