@@ -137,3 +137,63 @@ def test_an_old_release_does_not_lower_what_was_promised(voter: Voter) -> None:
     voter.on_release(A1)
     assert voter.on_propose(Propose(B2, 1), 11.0) == Refused(B2, 1, Refusal.OUTBID, B3)
     assert voter.on_propose(Propose(B3, 1), 11.0) == Accepted(B3, 1)
+
+
+# -- a lease that is handed over ---------------------------------------------------------------
+
+
+def test_a_vote_passes_to_the_one_that_took_the_lease_over(voter: Voter) -> None:
+    voter.on_propose(Propose(A1, 1), 11.0)
+    assert voter.on_propose(Propose(B2, 1, taken_over=A1), 11.25) == Accepted(B2, 1)
+    assert voter.given(11.25) == Given(B2, 11.75)
+
+
+def test_a_vote_lent_under_an_older_ballot_of_the_giver_passes_too(voter: Voter) -> None:
+    voter.on_propose(Propose(A1, 1), 11.0)
+    assert voter.on_propose(Propose(B3, 1, taken_over=A2), 11.25) == Accepted(B3, 1)
+
+
+def test_a_promise_to_the_taker_does_not_free_the_vote(voter: Voter) -> None:
+    voter.on_propose(Propose(A1, 1), 11.0)
+    assert voter.on_prepare(Prepare(B2, taken_over=A1), 11.25) == Promised(B2)
+    assert voter.given(11.25) == Given(A1, 11.5)
+
+
+@pytest.mark.parametrize("taken_over", [A1, LATER_A, B1], ids=["older", "other life", "other"])
+def test_what_the_giver_got_anew_or_others_have_does_not_pass(
+    voter: Voter, taken_over: Ballot
+) -> None:
+    voter.on_propose(Propose(A2, 1), 11.0)
+    refused = voter.on_propose(Propose(B3, 1, taken_over=taken_over), 11.25)
+    assert refused == Refused(B3, 1, Refusal.HELD, A2, 0.25, "a")
+    assert voter.given(11.25) == Given(A2, 11.5)
+
+
+def test_a_taker_that_is_outbid_does_not_free_the_vote(voter: Voter) -> None:
+    voter.on_propose(Propose(A2, 1), 11.0)
+    refused = voter.on_propose(Propose(B1, 1, taken_over=A2), 11.25)
+    assert refused == Refused(B1, 1, Refusal.OUTBID, A2)
+    assert voter.given(11.25) == Given(A2, 11.5)
+
+
+def test_a_renewal_of_the_giver_that_comes_after_it_passed_is_refused(voter: Voter) -> None:
+    voter.on_propose(Propose(A1, 1), 11.0)
+    voter.on_propose(Propose(B2, 1, taken_over=A1), 11.25)
+    assert voter.on_propose(Propose(A1, 2), 11.25) == Refused(A1, 2, Refusal.HELD, B2, 0.5, "b")
+
+
+def test_a_vote_given_away_is_refused_to_its_owner_until_it_has_passed(voter: Voter) -> None:
+    voter.on_propose(Propose(A1, 1), 11.0)
+    voter.give_away()
+    held = Refused(A2, 1, Refusal.HELD, A1, 0.25, "a")
+    assert voter.on_propose(Propose(A2, 1), 11.25) == held
+    assert voter.on_propose(Propose(B3, 1, taken_over=A1), 11.25) == Accepted(B3, 1)
+
+
+def test_a_vote_given_away_is_free_when_it_runs_out_or_is_released(voter: Voter) -> None:
+    voter.on_propose(Propose(A1, 1), 11.0)
+    voter.give_away()
+    assert voter.on_propose(Propose(A2, 1), 11.5) == Accepted(A2, 1)
+    voter.give_away()
+    voter.on_release(A2)
+    assert voter.on_propose(Propose(A3, 1), 11.625) == Accepted(A3, 1)

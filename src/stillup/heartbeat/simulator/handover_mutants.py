@@ -104,14 +104,6 @@ class LetsGoOfWhatItHolds(Candidate):
         self.out += asked
 
 
-class GivesWhatItWasLent(Candidate):
-    """Gives on what it holds without votes of its own."""
-
-    @property
-    def holds_by_votes(self) -> bool:
-        return self.held_until_s is not None
-
-
 # -- the voter ---------------------------------------------------------------------------------
 
 
@@ -146,7 +138,6 @@ HANDOVER_MUTANTS: dict[str, Build] = {
     "takes it for longer": with_taking(TakesItForLonger),
     "takes it again": with_taking(TakesItAgain),
     "lets go of what it holds": with_candidate(LetsGoOfWhatItHolds),
-    "gives what it was lent": with_candidate(GivesWhatItWasLent),
     "frees instead of passing": with_voter(FreesInsteadOfPassing),
     "passes whatever is lent": with_voter(PassesWhateverIsLent),
 }
