@@ -31,7 +31,8 @@ Operations:
     drain            {"server": str, "drain": bool, "by"?: "user"|"apply"} -> {"sessions": int}
                      at this balancer's HAProxy; ask again until 0
     vip              {"action": "yield"|"resume"|"failover", "seconds"?: int, "to"?: str,
-                     "address"?: str} -> the daemon's answer
+                     "address"?: str} -> the daemon's answer; or {"action": "force", "dead":
+                     [str], "go": bool, "address"?: str} -> {"risks": [str], "forced": bool}
     release.begin    {"release": str, "sha256": hex, "size": bytes} -> {"have": bool}
     release.data     {"data": base64} -> {"received": bytes so far}
     release.end      {} -> {"release": str}; checked, unpacked, in place, not yet current
@@ -150,6 +151,10 @@ def _vip(session: Session, request: JsonObject) -> JsonObject:
                 if name in request:
                     question[name] = text(request, name)
             return daemon.ask(session.world, question)
+        case "force":
+            asked: JsonObject = {"op": "force", "dead": request.get("dead")}
+            asked |= {"go": request.get("go"), "address": request.get("address")}
+            return daemon.ask(session.world, asked)
         case other:
             raise InputRefused(f"vip: there is no action {other!r}")
 

@@ -151,6 +151,8 @@ class ScriptedServer:
     def _vip(self, arguments: Mapping[str, Json]) -> JsonObject:
         if arguments["action"] == "failover":
             return self._failover(arguments)
+        if arguments["action"] == "force":
+            return self._force(arguments)
         self.yielded = arguments["action"] == "yield"
         self.farm.elect()
         return {}
@@ -168,6 +170,14 @@ class ScriptedServer:
         else:
             self.refused = {"at": 1.0, "reason": "no other candidate is fit"}
         return {"asked": [arguments["address"]]}
+
+    def _force(self, arguments: Mapping[str, Json]) -> JsonObject:
+        dead = [str(name) for name in _list(arguments["dead"])]
+        if any(self.farm.alive(name) for name in dead):
+            raise ServerFailed("the heartbeat daemon says no: web1 was heard 0.1 s ago")
+        if arguments["go"]:
+            self.farm.holder = self.name
+        return {"risks": [f"{self.name} will hold without {dead[0]}"], "forced": arguments["go"]}
 
     def _release_list(self, _: Mapping[str, Json]) -> JsonObject:
         return {

@@ -8,6 +8,7 @@ from tests.unit.deploy.farms import FARM, serving, site
 from tests.unit.deploy.scripted import ScriptedFarm
 
 from stillup.deploy.failover import Moved, failover
+from stillup.deploy.force import Forcing, force, risks
 from stillup.errors import ChangeRefused, InputRefused, ServerFailed, ServerUnreachable
 
 
@@ -76,3 +77,23 @@ def test_nothing_is_moved_while_somebody_changes_the_farm(scripted: ScriptedFarm
     scripted.servers["lb1"].locked_by = -1
     with pytest.raises(ChangeRefused, match="another change is under way"):
         moved(scripted, "lb2")
+
+
+def test_force_says_what_it_risks_and_only_then_does_it(scripted: ScriptedFarm) -> None:
+    scripted.access.dead |= {"lb1", "web1"}
+    scripted.holder = None
+    forcing = Forcing("lb2", ("lb1", "web1"))
+
+    said = asyncio.run(risks(FARM, scripted.access, forcing))
+    assert said == ["lb2 will hold without lb1"]
+    assert scripted.holder is None
+    assert asyncio.run(force(FARM, scripted.access, forcing)) == ["10.0.0.1"]
+    assert scripted.holder == "lb2"
+
+
+def test_force_is_refused_with_the_heartbeats_own_words(scripted: ScriptedFarm) -> None:
+    with pytest.raises(ServerFailed, match=r"web1 was heard 0\.1 s ago"):
+        asyncio.run(force(FARM, scripted.access, Forcing("lb2", ("web1",))))
+    with pytest.raises(InputRefused, match="web9 is no server of this farm"):
+        asyncio.run(risks(FARM, scripted.access, Forcing("lb2", ("web9",))))
+    assert scripted.holder == "lb1"
