@@ -6,6 +6,7 @@ systemd starts the daemon anew.
 """
 
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import Mapping
@@ -140,6 +141,7 @@ class Daemon:
             self._send,
             self.link,
             self.journal,
+            functools.partial(memory.moves, runtime),
             self._tell_state,
             self._on_settled,
             self.pingers.ask,
@@ -362,6 +364,8 @@ class Daemon:
         self.notify.say("READY=1", f"STATUS={self._sentence()}")
 
     def _tell_state(self) -> None:
+        moves = {address: seat.history.moves for address, seat in self.seats.items()}
+        memory.remember_moves(self._runtime, moves)
         self.notify.say(f"STATUS={self._sentence()}")
 
     def _sentence(self) -> str:

@@ -1,4 +1,4 @@
-"""The longest lease that an earlier life of this daemon may have granted.
+"""What a daemon knows of its earlier lives: their longest lease, and the moves they saw.
 
 A voter forgets its votes when it ends, so after its start it is silent until they have run
 out. If the farm's lease was made shorter meanwhile, that takes the older, longer time. The
@@ -8,9 +8,14 @@ a lease of up to some seconds.
 """
 
 import contextlib
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from stillup.heartbeat.report import Move
+
 FILE = "longest_lease_ms"
+MOVES_FILE = "moves.json"
 MOST_MS = 60_000
 
 
@@ -40,3 +45,35 @@ def remember(folder: Path | None, lease_s: float) -> None:
     if folder is not None:
         with contextlib.suppress(OSError):
             (folder / FILE).write_text(f"{round(lease_s * 1000)}\n")
+
+
+def moves(folder: Path | None, address: str) -> list[Move]:
+    """Return the last moves of an address that earlier lives of this daemon saw.
+
+    They lie in the runtime folder, in memory: writing to a disk can take longer than a lease. A
+    reboot forgets them; the journal does not.
+    """
+    if folder is None:
+        return []
+    try:
+        told = json.loads((folder / MOVES_FILE).read_text())
+        return [
+            Move(float(at), holder, ballot, str(reason))
+            for at, holder, ballot, reason in told[address]
+        ]
+    except (OSError, ValueError, TypeError, KeyError, LookupError):
+        return []  # there is none, or it is of another version: only people miss it
+
+
+def remember_moves(folder: Path | None, seen: Mapping[str, Iterable[Move]]) -> None:
+    """Keep the last moves of each address for the next life; replaced as a whole."""
+    if folder is None:
+        return
+    told = {
+        address: [[move.at, move.holder, move.ballot, move.reason] for move in found]
+        for address, found in seen.items()
+    }
+    beside = folder / f".{MOVES_FILE}"
+    with contextlib.suppress(OSError):
+        beside.write_text(json.dumps(told))
+        beside.replace(folder / MOVES_FILE)

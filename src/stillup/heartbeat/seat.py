@@ -58,6 +58,7 @@ class Surroundings:
         send: Sends a message to a server, about a virtual IP.
         link: The LAN interface.
         journal: The log.
+        earlier: Returns the moves of an address that earlier lives of the daemon saw.
         changed: Called when an address has another holder.
         settled: Called when an address has become nothing to wait for before the daemon ends.
         ping: Pings a witness about a virtual IP, with a number.
@@ -69,6 +70,7 @@ class Surroundings:
     send: Callable[[str, Message, str], None]
     link: LinkWatch
     journal: Journal
+    earlier: Callable[[str], Sequence[Move]]
     changed: Callable[[], None]
     settled: Callable[[], None]
     ping: Callable[[str, str, int], None]
@@ -110,6 +112,7 @@ class Seat:
         first = replace(self._settings, silence_s=silence_s)
         self.node = Node(first, incarnation, loop.now_s(), luck)
         self.history = History(loop.now_s())
+        self.history.moves.extend(around.earlier(vip.address))
         self._refused: Json = None
         self._stopped = False
         known = None

@@ -184,3 +184,17 @@ def test_a_memory_that_cannot_be_read_or_written_does_not_matter(tmp_path: Path)
 
     assert memory.silence_s(tmp_path, 0.5) == 0.5
     assert memory.silence_s(tmp_path / "none", 0.5) == 0.5
+
+
+def test_moves_outlive_the_daemon(tmp_path: Path) -> None:
+    seen = [Move(1.5, "lb1", "1.lb1", "it has enough votes"), Move(2.5, None, None, "let go")]
+    memory.remember_moves(tmp_path, {"10.0.0.1": seen, "10.0.0.7": []})
+    assert memory.moves(tmp_path, "10.0.0.1") == seen
+    assert memory.moves(tmp_path, "10.0.0.7") == memory.moves(tmp_path, "10.0.0.8") == []
+    assert [path.name for path in tmp_path.iterdir()] == ["moves.json"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"10.0.0.1": 3}', '{"10.0.0.1": [[1]]}'])
+def test_moves_that_cannot_be_read_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / memory.MOVES_FILE).write_text(text)
+    assert memory.moves(tmp_path, "10.0.0.1") == []
