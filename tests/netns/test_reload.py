@@ -153,6 +153,31 @@ def test_an_address_is_added_and_taken_away_and_the_other_stays(farm: Farm) -> N
         assert "10.0.0.7/24" not in run("ip", "-n", farm.space("lb2"), "-o", "address")
 
 
+def test_commands_that_the_new_settings_name_run_with_the_next_move(farm: Farm) -> None:
+    out = farm.folder / "moves"
+    script = farm.folder / "moved"
+    script.write_text(f'#!/bin/sh\necho "$1 $ADDRESS $SERVER $REASON" >>{out}\n')
+    script.chmod(0o755)
+    told = farm.settings("lb1")
+    told["on_acquire"], told["on_release"] = [[str(script), "got"]], [[str(script), "left"]]
+    (farm.folder / "lb1.json").write_text(json.dumps(told))
+    reload(farm, "lb1")
+    assert not out.exists()
+
+    ask(farm.control("lb1"), {"op": "yield", "seconds": 1, "to": "lb2"})
+    wait_for(lambda: farm.holder() == "lb2", "lb2 holds")
+    ask(farm.control("lb2"), {"op": "yield", "seconds": 5, "to": "lb1"})
+    wait_for(lambda: farm.holder() == "lb1", "lb1 holds again")
+    wait_for(lambda: len(out.read_text().splitlines()) == 2, "both commands ran")
+
+    left, got = out.read_text().splitlines()
+    assert left.startswith("left 10.0.0.1 lb1 ")
+    assert got.startswith("got 10.0.0.1 lb1 ")
+    hooks = farm.status("lb1")["hooks"]
+    assert isinstance(hooks, dict)
+    assert sorted(hooks) == ["on_acquire 10.0.0.1", "on_release 10.0.0.1"]
+
+
 def holders(farm: Farm) -> dict[str, Json]:
     found = farm.status("lb1")["holder"]
     assert isinstance(found, dict)

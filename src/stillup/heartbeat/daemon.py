@@ -24,6 +24,7 @@ from stillup.heartbeat.events import (
     WitnessAnswered,
 )
 from stillup.heartbeat.holding import clear_others
+from stillup.heartbeat.hooks import Hooks
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.lineage import Lineage, Possessions, sockets
 from stillup.heartbeat.link import LinkWatch
@@ -134,6 +135,8 @@ class Daemon:
             self._on_witness,
             self.journal.rarely,
         )
+        commands = {"on_acquire": settings.on_acquire, "on_release": settings.on_release}
+        self.hooks = Hooks(self.loop, settings.name, commands, self.journal)
         around = Surroundings(
             settings,
             configuration.electorate,
@@ -142,6 +145,7 @@ class Daemon:
             self.link,
             self.journal,
             functools.partial(memory.moves, runtime),
+            self.hooks.run,
             self._tell_state,
             self._on_settled,
             self.pingers.ask,
@@ -390,11 +394,6 @@ class Daemon:
         if self.direct is not None:
             status["direct"] = self.direct.status()
         status["witness"] = self.pingers.status() or None
-        status["datagrams"] = {
-            "sent": self.transport.sent,
-            "received": self.transport.received,
-            "floods": self.transport.rests,
-            "unsent": report.counted(self.transport.unsent),
-            "refused": report.counted(self.transport.refused),
-        }
+        status["datagrams"] = self.transport.status()
+        status["hooks"] = dict(self.hooks.last)
         return status

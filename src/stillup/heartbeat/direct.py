@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message, Release
-from stillup.heartbeat.report import counted
 from stillup.heartbeat.seal import Seal
 from stillup.heartbeat.settings import DirectNetwork
 from stillup.heartbeat.settings_reader import Json
@@ -59,12 +58,7 @@ class Direct:
 
     def status(self) -> dict[str, Json]:
         """Return how much was said and heard, for the daemon's status."""
-        return {
-            "sent": self.transport.sent,
-            "received": self.transport.received,
-            "unsent": counted(self.transport.unsent),
-            "refused": counted(self.transport.refused),
-        }
+        return self.transport.status()
 
     def _hear(self, sender: str, message: Message, subject: str) -> None:
         if isinstance(message, Release):

@@ -59,6 +59,7 @@ class Surroundings:
         link: The LAN interface.
         journal: The log.
         earlier: Returns the moves of an address that earlier lives of the daemon saw.
+        hook: Has commands run: kind, address, reason.
         changed: Called when an address has another holder.
         settled: Called when an address has become nothing to wait for before the daemon ends.
         ping: Pings a witness about a virtual IP, with a number.
@@ -71,6 +72,7 @@ class Surroundings:
     link: LinkWatch
     journal: Journal
     earlier: Callable[[str], Sequence[Move]]
+    hook: Callable[[str, str, str], None]
     changed: Callable[[], None]
     settled: Callable[[], None]
     ping: Callable[[str, str, int], None]
@@ -296,6 +298,7 @@ class Seat:
         holding.give(effect.to, effect.until_s)
         fields = {"address": self.vip.address, "to": effect.to, "held": f"{held_s:.3f}s"}
         self._around.journal("vip given", {**fields, "reason": effect.reason})
+        self._around.hook("on_release", self.vip.address, effect.reason)
 
     def _not_given(self, to: str | None, reason: str) -> None:
         self._refused = {"at": round(time.time(), 3), "to": to, "reason": reason}
@@ -312,6 +315,7 @@ class Seat:
         holding.let_go()
         fields = {"address": self.vip.address, "held": f"{held_s:.3f}s", "reason": reason}
         self._around.journal("vip let go", fields)
+        self._around.hook("on_release", self.vip.address, reason)
 
     def _on_changed(self, changed: Changed) -> None:
         ballot = str(changed.ballot) if changed.ballot else None
@@ -321,6 +325,7 @@ class Seat:
         if changed.holder == self._around.settings.name:
             fields = {"address": address, "ballot": ballot, "after": f"{lasted_s:.3f}s"}
             journal("vip acquired", fields)
+            self._around.hook("on_acquire", address, changed.reason)
         elif changed.holder is not None:
             journal("vip held", {"address": address, "by": changed.holder, "ballot": ballot})
         else:

@@ -29,7 +29,7 @@ DEFAULT_DRAIN_S = 300
 CHANGE_SUFFIX = ".change.json"
 KEY_BYTES = 16
 KNOWN = frozenset(
-    {
+    [
         "farm",
         "name",
         "key_file",
@@ -47,7 +47,9 @@ KNOWN = frozenset(
         "haproxy",
         "witness",
         "change",
-    }
+        "on_acquire",
+        "on_release",
+    ]
 )
 
 
@@ -124,6 +126,8 @@ class DaemonSettings:
     haproxy: str | None = None
     witness: str | None = None
     change: Change | None = None
+    on_acquire: tuple[tuple[str, ...], ...] = ()
+    on_release: tuple[tuple[str, ...], ...] = ()
 
     @property
     def configuration(self) -> Configuration:
@@ -165,9 +169,6 @@ def parse(data: bytes, file: str) -> DaemonSettings:
 def of_values(values: dict[str, Json]) -> tuple[DaemonSettings, list[str]]:
     """Return settings from values, wherever they were read, and what is wrong with them.
 
-    Args:
-        values: As they stand in the JSON.
-
     Returns:
         The settings, of use only if there is no problem; and the problems, each of which
         begins with its path, as ``vips[0].address: ...``.
@@ -191,6 +192,8 @@ def of_values(values: dict[str, Json]) -> tuple[DaemonSettings, list[str]]:
         haproxy=reader.optional_text("haproxy"),
         witness=reader.ip("witness") if values.get("witness") is not None else None,
         change=change(reader),
+        on_acquire=reader.commands("on_acquire"),
+        on_release=reader.commands("on_release"),
     )
     if settings.change is not None:
         settings = _as_changing(settings, settings.change.side)

@@ -46,6 +46,17 @@ class Reader:
             self.problems.append(f"{key}: must be true or false")
         return value is True
 
+    def commands(self, key: str) -> tuple[tuple[str, ...], ...]:
+        """Return commands, each the path of a program and its arguments; none if it is missing."""
+        value = self.values.get(key, [])
+        found = tuple(map(_command, value)) if isinstance(value, list) else ((),)
+        if all(found):
+            return found
+        self.problems.append(
+            f'{key}: must be a list of commands, as [["/usr/local/sbin/move", "here"]]'
+        )
+        return ()
+
     def ipv4(self, key: str) -> str:
         """Return an IPv4 address."""
         value = self.text(key)
@@ -100,3 +111,11 @@ def is_ipv4(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _command(value: Json) -> tuple[str, ...]:
+    """Return a command; nothing if it is none."""
+    if not isinstance(value, list) or not value:
+        return ()
+    words = tuple(word for word in value if isinstance(word, str))
+    return words if len(words) == len(value) and words[0].startswith("/") else ()

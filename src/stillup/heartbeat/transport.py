@@ -15,7 +15,9 @@ from stillup.heartbeat import packet_filter
 from stillup.heartbeat.attach import attach
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.messages import Message
+from stillup.heartbeat.report import counted
 from stillup.heartbeat.seal import MAGIC, NotOpened, Rejected, Seal
+from stillup.heartbeat.settings_reader import Json
 
 BATCH = 512
 """How many datagrams are read in one go, which is more than a socket holds unless it is flooded:
@@ -73,6 +75,16 @@ class Transport:
         self._log = log
         self._socket: socket.socket | None = None
         self._resting = False
+
+    def status(self) -> dict[str, Json]:
+        """Return how much was said and heard."""
+        return {
+            "sent": self.sent,
+            "received": self.received,
+            "floods": self.rests,
+            "unsent": counted(self.unsent),
+            "refused": counted(self.refused),
+        }
 
     def open(self) -> None:
         """Open the socket, or open it anew after the interface came back.

@@ -1,0 +1,113 @@
+"""Has commands run when an address is gained or lost, and never waits for them.
+
+A job goes to ``hook_runner.py`` as one message; what became of it comes back as one. Where it
+cannot be handed over at once (the runner hangs, its queue is full) the job is lost and that is said:
+the lease does not wait.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from stillup.heartbeat.hook_runner import LONGEST_BYTES
+from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.settings_reader import Json
+
+Commands: TypeAlias = Sequence[Sequence[str]]
+
+
+class Hooks:
+    """The commands of one daemon.
+
+    Args:
+        loop: For what the runner tells.
+        name: This server.
+        commands: What to run, by ``on_acquire`` and ``on_release``.
+        log: Takes an event.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        name: str,
+        commands: Mapping[str, Commands],
+        log: Callable[[str, Mapping[str, object]], None],
+    ) -> None:
+        self.last: dict[str, Json] = {}
+        """What became of the last command of each kind, by kind and address."""
+        self._loop = loop
+        self._name = name
+        self._commands = {kind: each for kind, each in commands.items() if each}
+        self._log = log
+        self._runner: socket.socket | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        if self._commands:
+            self._runner = self._start()
+
+    def run(self, kind: str, address: str, reason: str) -> None:
+        """Have the commands of this kind run for an address.
+
+        Args:
+            kind: ``on_acquire`` or ``on_release``.
+            address: The virtual IP.
+            reason: Why, in words.
+        """
+        commands: Json = [[*command] for command in self._commands.get(kind, ())]
+        if not commands:
+            return
+        environment = {"ADDRESS": address, "SERVER": self._name, "REASON": reason}
+        about: dict[str, Json] = {"on": kind, "address": address}
+        job = {"commands": commands, "environment": environment, "about": about}
+        try:
+            if self._runner is None:
+                raise BrokenPipeError(0, "its process has ended")
+            self._runner.send(json.dumps(job).encode(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except OSError as error:
+            self._log("hook not run", {**about, "reason": error.strerror})
+            self.last[f"{kind} {address}"] = {"error": f"not run: {error.strerror}"}
+
+    def _start(self) -> socket.socket:
+        """Start the runner; at the daemon's start, when nothing waits for it."""
+        ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        words = [sys.executable, "-s", "-P", "-m", "stillup.heartbeat.hook_runner"]
+        with theirs:
+            end = theirs.fileno()
+            self.process = subprocess.Popen(words, stdin=end, stdout=end)
+        ours.settimeout(0)
+        self._loop.watch(ours, self._on_told)
+        return ours
+
+    def _on_told(self) -> None:
+        assert self._runner is not None
+        try:
+            data = self._runner.recv(LONGEST_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._log(
+                "hooks ended", {"reason": "their process is gone; the next start has another"}
+            )
+            self._end()
+            return
+        self._note(json.loads(data))
+
+    def _note(self, told: dict[str, Json]) -> None:
+        self._log("hook failed" if told["error"] else "hook ran", told)
+        self.last[f"{told['on']} {told['address']}"] = told
+
+    def close(self) -> None:
+        """Ask for nothing more; what was asked for is still done."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._runner is not None:
+            self._loop.unwatch(self._runner)
+            self._runner.close()
+            self._runner = None
+        if self.process is not None:
+            self.process.poll()
