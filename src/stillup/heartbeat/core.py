@@ -366,7 +366,8 @@ class Node:
         )
 
     def _greet(self, hello: Hello, now_s: float) -> None:
-        self.greeting.say(hello, now_s, self.voter.silent_until_s, self.timing)
+        asks = self.candidate.holds_by_votes
+        self.greeting.say(hello, now_s, self.voter.silent_until_s, self.timing, asks=asks)
         self.candidate.out += [Send(to, hello) for to in self.electorate.servers if to != self.name]
 
     def _tell_holder(self, effects: list[Effect], now_s: float) -> None:
@@ -376,6 +377,7 @@ class Node:
             self._known = known
             return
         self.standing.on_held_by(known.name if known else None, now_s)
+        self.greeting.hasten(now_s + self.timing.hello_s)
         self._known = known
         effects.append(Changed(known.name if known else None, known, why))
 
