@@ -168,7 +168,7 @@ class Ours(Contender):
         field.boxes[name].start("daemon", words, environment)
 
     def move(self, field: Field) -> None:
-        words, environment = self._words("yield", "--seconds", "60", "--to", "lb2")
+        words, environment = self._words("failover", "--to", "lb2")
         words += ["--control", str(field.folder / "lb1.sock")]
         field.boxes["lb1"].run(["env", *(f"{k}={v}" for k, v in environment.items()), *words])
 

@@ -40,7 +40,7 @@ METHOD = """
   these in which this machine paused the client itself for more than 8 ms is measured again, and so is one of the others in which nothing should have been
   seen, up to 0.3 s was, and the client was paused meanwhile ({disturbed} were; at most twice each). {failed} runs failed and were made again.
 - Planned moves are asked for as each manual has it: `hb_standby`, SIGUSR2 (ucarp), a clean stop (keepalived has no
-  such command), `stillup-heartbeat yield`. While it goes on, a new connection is opened every 5 ms, and one connection stays open.
+  such command), `stillup-heartbeat failover`. While it goes on, a new connection is opened every 5 ms, and one connection stays open.
 - "The holder dies" is SIGKILL to everything on it and both its cables pulled. "Daemon killed" is watched for 10 s before it is started again.
 - In the last rows all contenders run at the same time for 60 s, {copies} fields of each at once: at rest without any client; and with eight
   processes spinning on this machine's processors.
