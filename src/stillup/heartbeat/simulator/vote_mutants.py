@@ -211,6 +211,7 @@ VOTE_MUTANTS: dict[str, Trial] = {
         Node, How(kinds=BALANCERS, stages=settled_hears_old)
     ),
     "goes on whoever has not confirmed": _changing(Node, How(kinds=BALANCERS, allow=_always)),
+    "does not wait before the last stage": _changing(Node, How(kinds=BALANCERS, waits=False)),
     "changes the balancers in one step": _changing(Node, How(kinds=BALANCERS, stages=direct)),
     "changes the balancers in one step, both sides heard": _changing(
         Node, How(kinds=BALANCERS, stages=in_one_step)
