@@ -38,7 +38,7 @@ def run(luck: Luck, build: Build = Node) -> int:
     living = [name for name in world.electorate.voters if name not in dead]
     balancers = [name for name in living if name in world.electorate.candidates]
     # The person is told no while they may hold yet, and says it again.
-    for at_s in (luck.uniform(0, 1) * lease_s, 2.1 * lease_s):
+    for at_s in (luck.choice((0.01, 0.3, 1)) * lease_s, 2.1 * lease_s):
         world.run_until(died_s + at_s)
         for name in balancers if luck.random() < 0.5 else balancers[:1]:
             world.tell(name, DeclaredDead(dead))
@@ -67,14 +67,15 @@ def _farm(luck: Luck, build: Build) -> World:
 def _kill_quorum(world: World) -> frozenset[str]:
     """Kill servers, the machine or the daemon, one by one until the others are not enough."""
     luck, electorate = world.luck, world.electorate
-    survivor = luck.choice(electorate.candidates)
+    holder = world.holder()
+    survivor = luck.choice([name for name in electorate.candidates if name != holder])
     left = set(electorate.voters)
     while any(electorate.is_enough(left, name) for name in electorate.candidates):
         name = luck.choice(sorted(left - {survivor}))
         left.remove(name)
-        kill = world.power_off if luck.random() < 0.5 else world.kill
+        kill = world.power_off if luck.random() < 0.3 else world.kill
         kill(name)
-        world.run_until(world.now_s + luck.uniform(0, electorate.lease_s))
+        world.run_until(world.now_s + luck.uniform(0, electorate.lease_s / 4))
     return frozenset(electorate.voters) - left
 
 
