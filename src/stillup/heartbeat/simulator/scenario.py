@@ -6,7 +6,7 @@ with what really came of them, so a test compares and ``REWRITE=1`` rewrites.
 
 | command                                   | what it does                                   |
 |-------------------------------------------|------------------------------------------------|
-| ``farm lease=0.5 candidates=a,b others=c,d [preferred=a] [slow=a] [fast=b]`` | comes first |
+| ``farm lease=0.5 candidates=a,b others=c,d [preferred=a] [slow=a] [fast=b] [witness=w]`` | comes first |
 | ``start NAME...`` or ``start all``        | starts daemons (and machines without power)    |
 | ``run SECONDS``, ``until INSTANT``        | lets time pass, so long or until then          |
 | ``kill``, ``power-off``, ``freeze``, ``thaw``, ``stop``, ``resume`` NAME... | as they say |
@@ -15,6 +15,7 @@ with what really came of them, so a test compares and ``REWRITE=1`` rewrites.
 | ``sick``, ``well`` NAME                   | its HAProxy dies, answers again                |
 | ``yield NAME SECONDS [TO]``               | asks it to let go                              |
 | ``move NAME [TO]``                        | asks it to hand over now, to TO or to any      |
+| ``declare NAME DEAD...``                  | a person declares servers dead at NAME         |
 | ``cut A B``, ``deafen A B``               | both ways; A no longer hears B                 |
 | ``sever A>B...``, ``mend A>B...``         | cuts, mends what A says to B                   |
 | ``isolate NAME``, ``heal``                | cuts all its links; mends all links            |
@@ -37,6 +38,7 @@ from stillup.heartbeat.events import (
     Arm,
     AskWitness,
     Changed,
+    DeclaredDead,
     Effect,
     Forward,
     Give,
@@ -217,11 +219,13 @@ class Stage:
             case "steady", [instant, seconds]:
                 world.expect_steady(float(instant), float(seconds))
             case _:
-                self._do_to_the_network(word, arguments)
+                self._do_to_the_farm(word, arguments)
 
-    def _do_to_the_network(self, word: str, arguments: list[str]) -> None:
+    def _do_to_the_farm(self, word: str, arguments: list[str]) -> None:
         network = self._world.network
         match word, arguments:
+            case "declare", [name, *dead]:
+                self._world.tell(name, DeclaredDead(frozenset(dead)))
             case "cut", [one, other]:
                 network.cut.update({(one, other), (other, one)})
             case "deafen", [deaf, speaker]:
@@ -242,8 +246,8 @@ class Stage:
             self._lines.append(f"{instant_s:8.4f} nobody has answered for {_ms(gap_s)}")
 
     def _isolate(self, name: str) -> None:
-        others = [other for other in self._world.machines if other != name]
-        for other in others:
+        everybody = (*self._world.machines, *self._world.electorate.witness_addresses.values())
+        for other in (other for other in everybody if other != name):
             self._world.network.cut.update({(name, other), (other, name)})
 
     def _status(self, name: str) -> None:
@@ -295,7 +299,8 @@ def _farm(arguments: list[str], luck: Luck, build: Build) -> World:
             raise ValueError(f"farm: {key}= is missing")
     candidates = tuple(given["candidates"].split(","))
     others = tuple(name for name in given.get("others", "").split(",") if name)
-    electorate = Electorate(candidates + others, candidates, float(given["lease"]))
+    lease_s, witness = float(given["lease"]), given.get("witness")
+    electorate = Electorate(candidates + others, candidates, lease_s, witness)
     nature = int(given["nature"]) if "nature" in given else None
     spy = Spy(float(given["spy"])) if "spy" in given else None
     clocks = _clocks(given, electorate.voters)
