@@ -56,6 +56,10 @@ class Vip:
         names = {str(each): name for each, name in zip(self.addresses, self.preferred, strict=True)}
         return names.get(address)
 
+    on_acquire: tuple[str, ...] = ()
+    """A command that a balancer runs when it has gained an address; empty for none."""
+    on_release: tuple[str, ...] = ()
+    """A command that a balancer runs when it has lost one."""
     witness: IPv4Address | None = None
     """What a balancer of two pings when the other one is silent; None for nothing."""
     drain_s: float = 300.0

@@ -127,7 +127,16 @@ def _vip(file: FarmFile) -> Vip:
         each = (preferred,) * len(given)
     witness = addresses.address(file.vip.witness) if file.vip.witness else None
     drain_s = DRAIN(file.vip.drain)
-    return Vip(given, LEASE(file.vip.lease), each, file.vip.failback, witness, drain_s)
+    return Vip(
+        given,
+        LEASE(file.vip.lease),
+        each,
+        file.vip.failback,
+        witness=witness,
+        drain_s=drain_s,
+        on_acquire=tuple(file.vip.on_acquire),
+        on_release=tuple(file.vip.on_release),
+    )
 
 
 def _shared_out(file: FarmFile, count: int) -> tuple[str, ...]:

@@ -104,6 +104,12 @@ class NetworkSection(Section):
     )
 
 
+def _command(words: list[str]) -> list[str]:
+    if words and not words[0].startswith("/"):
+        raise ValueError("begins with the whole path of a program, as /usr/local/sbin/move-address")
+    return words
+
+
 class VipSection(Section):
     """The virtual IPs: the addresses that users reach the farm by."""
 
@@ -144,6 +150,20 @@ class VipSection(Section):
         "the virtual IP while this address answers it. When both reach it but not each other, "
         "both hold the virtual IP; a third server rules that out.",
         examples=["10.0.0.254"],
+    )
+    on_acquire: Annotated[list[str], AfterValidator(_command)] = Field(
+        default_factory=list,
+        description="A program on the balancers, by its path, and its arguments: run when one "
+        "has gained an address, with ADDRESS, SERVER and REASON in its environment. For a cloud "
+        "whose API moves the address. The lease does not wait for it, whatever it does.",
+        examples=[["/usr/local/sbin/move-address", "here"]],
+        max_length=16,
+    )
+    on_release: Annotated[list[str], AfterValidator(_command)] = Field(
+        default_factory=list,
+        description="The same, for when a balancer has lost an address or let it go.",
+        examples=[["/usr/local/sbin/move-address", "away"]],
+        max_length=16,
     )
 
 

@@ -61,7 +61,7 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
     """Return the daemon's settings as JSON; ``stillup.heartbeat.settings`` reads them."""
     candidate = Role.BALANCER in server.roles
     watch = {"unit": "haproxy.service", "pid_file": "/run/haproxy.pid", "check": ALIVE}
-    values = {
+    values: dict[str, object] = {
         "farm": farm.name,
         "name": server.name,
         "key_file": KEY,
@@ -85,6 +85,8 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
     }
     if candidate:
         values["haproxy"] = RUNTIME
+        hooks = {"on_acquire": farm.vip.on_acquire, "on_release": farm.vip.on_release}
+        values |= {key: [list(command)] for key, command in hooks.items() if command}
     if farm.vip.witness is not None:
         values["witness"] = str(farm.vip.witness)
     if candidate and server.direct is not None:

@@ -90,9 +90,14 @@ def wrong_types(value: object) -> list[str]:
             return NOT_LISTS + NOT_ELEMENTS
 
 
-OF_ANOTHER_FARM = {("vip", "witness"), ("network", "direct")}
-"""What the example cannot have in force: a witness is for two balancers and nothing else, and the
-second network wants an address of each balancer."""
+OF_ANOTHER_FARM = {
+    ("vip", "witness"),
+    ("network", "direct"),
+    ("vip", "on_acquire"),
+    ("vip", "on_release"),
+}
+"""What the example cannot have in force: a witness is for two balancers and nothing else, the
+second network wants an address of each balancer, and a command is a program of the user's own."""
 
 
 def test_the_example_has_every_key_of_the_schema() -> None:

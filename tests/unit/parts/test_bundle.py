@@ -128,3 +128,16 @@ def test_packages_are_those_of_the_roles_each_once() -> None:
 def test_the_hash_is_what_mariadb_makes_of_a_password() -> None:
     # SELECT PASSWORD('geheim') in MariaDB 11.8.
     assert native_hash("geheim") == "*462366917EEDD1970A48E87D8EF59EB67D2CA26F"
+
+
+def test_commands_of_a_move_are_for_the_balancers() -> None:
+    case = CASES[0]
+    vip = dataclasses.replace(case.farm.vip, on_acquire=("/bin/moved", "here"))
+    farm = dataclasses.replace(case.farm, vip=vip)
+    told = {
+        server.name: json.loads(heartbeat.settings(farm, server, case.facts))
+        for server in farm.servers
+    }
+    assert told["lb1"]["on_acquire"] == [["/bin/moved", "here"]]
+    assert not {"on_acquire", "on_release"} & set(told["web1"])
+    assert "on_release" not in told["lb1"]
