@@ -1,0 +1,67 @@
+"""Daemons are replaced while connections live on at a giver: nobody loses anything."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.netns.farm import SERVERS, wait_for
+from tests.netns.moving_farm import MovingFarm
+
+from stillup.heartbeat.control import ask
+
+pytestmark = [
+    pytest.mark.netns,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed"),
+]
+
+RELOAD_S = 20.0
+
+
+@pytest.fixture
+def farm(namespaces: None, tmp_path: Path) -> Iterator[MovingFarm]:
+    made = MovingFarm(tmp_path, drain_s=60)
+    try:
+        made.build()
+        made.make_whole()
+        yield made
+        for name in SERVERS:
+            print(f"--- {name}\n{made.log(name)}")  # noqa: T201 - shown when the test fails
+            process = made.status(name)["pid"]
+            assert isinstance(process, int)
+            os.kill(process, signal.SIGKILL)
+    finally:
+        made.destroy()
+
+
+def reload(farm: MovingFarm, name: str) -> None:
+    files = [os.open(farm.folder / file, os.O_RDONLY) for file in (f"{name}.json", "key")]
+    try:
+        ask(farm.control(name), {"op": "reload"}, files, RELOAD_S)
+    finally:
+        for file in files:
+            os.close(file)
+
+
+def test_open_connections_live_on_through_moves_and_reloads(farm: MovingFarm) -> None:
+    came = farm.users(14.0, "--rate", "100", "--downloads", "5", "--uploads", "2", "--tunnels", "2")
+    time.sleep(1.0)
+    for taker in ("lb2", "lb1"):
+        farm.move(taker)
+        for name in SERVERS:
+            reload(farm, name)
+        assert farm.handing("lb2" if taker == "lb1" else "lb1")["draining"]
+        assert farm.handing(taker)["forwards"]
+    seen = came.seen()
+
+    assert (seen.failed, seen.cut) == ({}, {})
+    assert seen.answered == seen.asked
+    for name in ("lb1", "lb2"):
+        wait_for(lambda name=name: not farm.handing(name)["draining"], "the drains end")  # type: ignore[misc] # bound now
+        wait_for(lambda name=name: not farm.handing(name)["forwards"], "nothing is passed on")  # type: ignore[misc] # bound now
+    assert farm.where("lb2") == []
+    assert farm.where("lb1") == ["eth0"]
