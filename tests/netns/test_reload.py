@@ -153,6 +153,31 @@ def test_an_address_is_added_and_taken_away_and_the_other_stays(farm: Farm) -> N
         assert "10.0.0.7/24" not in run("ip", "-n", farm.space("lb2"), "-o", "address")
 
 
+def test_who_votes_changes_stage_by_stage_and_nobody_notices(farm: Farm) -> None:
+    """A lease of 0.4 s for one of 0.5: two electorates that must not be mixed."""
+    old: dict[str, Json] = {"voters": dict(SERVERS), "lease_ms": 500, "candidates": ["lb1", "lb2"]}
+    new: dict[str, Json] = {"voters": dict(SERVERS), "lease_ms": 400, "candidates": ["lb1", "lb2"]}
+    with undisturbed(farm):
+        for stage in ("joint", "settled", "after", ""):
+            for name in SERVERS:
+                told = {**farm.settings(name), "lease_ms": 400}
+                if stage:
+                    told["change"] = {"stage": stage, "old": old, "new": new}
+                (farm.folder / f"{name}.json").write_text(json.dumps(told))
+                reload(farm, name)
+            time.sleep(0.6)  # a longest lease, as the last stage asks for
+        assert [farm.status(name)["lease_ms"] for name in SERVERS] == [400, 400, 400]
+        assert [refused(farm, name) for name in SERVERS] == [{}, {}, {}]
+    for stage in ("joint", "settled", "after", ""):
+        for name in SERVERS:
+            told = farm.settings(name)
+            if stage:
+                told["change"] = {"stage": stage, "old": new, "new": old}
+            (farm.folder / f"{name}.json").write_text(json.dumps(told))
+            reload(farm, name)
+        time.sleep(0.6)
+
+
 def test_commands_that_the_new_settings_name_run_with_the_next_move(farm: Farm) -> None:
     out = farm.folder / "moves"
     script = farm.folder / "moved"
