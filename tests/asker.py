@@ -214,7 +214,9 @@ def ask(url: str, output: Path, every_s: float, patience_s: float) -> None:
     """Ask until terminated, then write what became of it all."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    request = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    request = (
+        f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+    )
     run = Run((host, parts.port or 80), request.encode(), patience_s)
     running = [True]
     signal.signal(signal.SIGTERM, lambda *_: running.clear())
