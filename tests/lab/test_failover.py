@@ -1,5 +1,6 @@
 """`stillup failover` on six real machines, under load: ten moves that nobody notices."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import pytest
 from tests import users
 from tests.lab.figures import figure
 from tests.lab.running import ROOT, RunningLab
+
+from stillup.deploy.failover import Moved, failover
+from stillup.lab.access import lab_access
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -30,14 +34,14 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
     words += ["--path", "/style.css", "--download", "/download.bin", "--downloads", "10"]
     words += ["--pace", str(PACE), "--seconds", str(LASTING_S), "--output", str(output)]
     program = applied.client_command(sys.executable, str(ROOT / "tests/users.py"), *words)
+    access = lab_access(applied.farm, applied.farm_path)
     with subprocess.Popen(program) as asking:
         begun_s = time.monotonic()
-        took = []
+        took: list[Moved] = []
         for number in range(MOVES):
             # Spread over the time that the downloads last.
             time.sleep(max(0.0, begun_s + 2 + number * 5 - time.monotonic()))
-            told = applied.stillup("--lab", "--json", "failover")
-            took.append(json.loads(told.stdout)["moved"][0])
+            took += asyncio.run(failover(applied.farm, access, to=None, address=None, tell=print))
         in_time = time.monotonic() - begun_s < LASTING_S
         assert asking.wait(timeout=LASTING_S) == 0
     seen = json.loads(output.read_text())
@@ -49,13 +53,32 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
         f"slowest answer {seen['slowest_s'] * 1000:.0f} ms"
     )
 
-    assert [each["from"] for each in took[1:]] == [each["to"] for each in took[:-1]]
+    assert [each.giver for each in took[1:]] == [each.taker for each in took[:-1]]
     assert (seen["failed"], seen["cut"]) == ({}, {})
     assert seen["answered"] == seen["asked"]
     assert set(seen["by"]) == {"lb1", "lb2"}
+    for balancer in ("lb1", "lb2"):
+        said = applied.shell(balancer, "journalctl --unit=stillup-heartbeat --no-pager")
+        assert "not told" not in said
+        assert "not armed" not in said
     assert near_s <= max(users.LONG_S, elsewhere_s), "users waited at the moves"
     if not in_time:
         pytest.skip(f"this host took {LASTING_S} s for fewer than {MOVES} moves")
+
+
+def test_the_command_tells_who_has_it_now(applied: RunningLab) -> None:
+    applied.stillup("--lab", "status", "--wait", "60")
+
+    moved = json.loads(applied.stillup("--lab", "--json", "failover").stdout)["moved"]
+    back = applied.stillup("--lab", "failover", "--to", moved[0]["from"])
+    again = applied.stillup("--lab", "failover", "--to", moved[0]["from"])
+    nobody = applied.stillup("--lab", "failover", "--to", "web1", check=False)
+
+    assert moved[0]["address"] == str(applied.farm.vip.first)
+    assert back.stdout.startswith(f"10.0.0.1 moved from {moved[0]['to']} to {moved[0]['from']} in ")
+    assert again.stdout == f"{moved[0]['from']} holds it already\n"
+    assert (nobody.returncode, nobody.stdout) == (2, "")
+    assert "web1 is no balancer of this farm; these are: lb1, lb2" in nobody.stderr
 
 
 def moved_s(running: RunningLab) -> list[float]:
