@@ -29,7 +29,7 @@ defaults
     timeout server 60s
     timeout tunnel 1h
 frontend web
-    bind {address}:80
+{binds}
     acl given dst -u 6940 255.255.255.255
     http-after-response set-header Connection close if given
     http-after-response set-header X-Balancer {name}
@@ -75,7 +75,10 @@ class MovingFarm(Farm):
             with said:
                 assert said.readline() == b"listening\n"
         config = self.folder / f"{name}.cfg"
-        config.write_text(HAPROXY.format(name=name, address=VIP, runtime=self._runtime(name)))
+        binds = "\n".join(
+            f"    bind [{vip}]:80" if ":" in vip else f"    bind {vip}:80" for vip in self.vips
+        )
+        config.write_text(HAPROXY.format(name=name, binds=binds, runtime=self._runtime(name)))
         argv = [*self.enter(name), *FIRST, "haproxy", "-db", "-f", str(config)]
         self.services[name] = subprocess.Popen(argv)
         self._pid_file(name).write_text(f"{self.services[name].pid}\n")
@@ -87,6 +90,7 @@ class MovingFarm(Farm):
         for name in self.servers:
             words = (*self.enter(name), "sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1")
             run(*words, "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2")
+            run(*words[:-1], "net.ipv6.ip_nonlocal_bind=1")
 
     def destroy(self) -> None:
         """End everything."""
@@ -94,12 +98,16 @@ class MovingFarm(Farm):
             end(process)
         super().destroy()
 
-    def move(self, to: str) -> None:
-        """Have the address moved, and wait until it is held there."""
-        holder = self.holder()
-        assert holder is not None
-        ask(self.control(holder), {"op": "failover", "to": to})
-        wait_for(lambda: self.status(to).get("holding") == [VIP], f"{to} holds")
+    def move(self, to: str, vip: str = VIP) -> None:
+        """Have an address moved, and wait until it is held there."""
+        (giver,) = [name for name in BALANCERS if name != to]
+        ask(self.control(giver), {"op": "failover", "to": to, "address": vip})
+        wait_for(lambda: self.holds(to, vip), f"{to} holds {vip}")
+
+    def holds(self, name: str, vip: str = VIP) -> bool:
+        """Return whether a balancer holds an address, by its own word."""
+        holding = self.status(name).get("holding")
+        return isinstance(holding, list) and vip in holding
 
     def handing(self, name: str) -> dict[str, Json]:
         """Return what a daemon tells of its hand-overs."""
@@ -108,9 +116,9 @@ class MovingFarm(Farm):
         found = told.get("handing") if isinstance(told, dict) else None
         return found if isinstance(found, dict) else {}
 
-    def users(self, seconds: float, *words: str) -> "Users":
+    def users(self, seconds: float, *words: str, vip: str = VIP) -> "Users":
         """Let users in for that long."""
-        argv = ["--address", VIP, "--seconds", str(seconds), *words]
+        argv = ["--address", vip, "--seconds", str(seconds), *words]
         return Users(self.enter("client"), argv, self.folder / "users.json")
 
     def where(self, name: str) -> list[str]:

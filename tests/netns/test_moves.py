@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests import users
-from tests.netns.farm import VIP, wait_for
+from tests.netns.farm import VIP, VIP6, wait_for
 from tests.netns.moving_farm import MovingFarm
 from tests.wire import overlaps
 
@@ -27,9 +27,11 @@ EVERY_S = 2.0
 
 
 @contextmanager
-def built(folder: Path, drain_s: int = 300) -> Iterator[MovingFarm]:
-    """A farm in which lb1 holds the address and all are well."""
-    made = MovingFarm(folder, drain_s=drain_s)
+def built(
+    folder: Path, drain_s: int = 300, vips: dict[str, str] | None = None
+) -> Iterator[MovingFarm]:
+    """A farm in which lb1 holds the addresses and all are well."""
+    made = MovingFarm(folder, drain_s=drain_s, vips=vips or {VIP: "lb1"})
     try:
         made.build()
         made.make_whole()
@@ -67,6 +69,23 @@ def test_ten_moves_in_a_row_lose_nothing(farm: MovingFarm) -> None:
     assert seen.answered == seen.asked
     assert near_s <= max(users.LONG_S, elsewhere_s)
     assert farm.holder() == "lb1"
+
+
+def test_over_ipv6_it_is_the_same(namespaces: None, tmp_path: Path) -> None:
+    with built(tmp_path, drain_s=299, vips={VIP: "lb1", VIP6: "lb1"}) as farm:
+        words = ("--rate", "200", "--downloads", "3", "--uploads", "2", "--tunnels", "2")
+        came = farm.users(9.0, *words, vip=VIP6)
+        time.sleep(1.0)
+        for to in ("lb2", "lb1", "lb2"):
+            farm.move(to, VIP6)
+            time.sleep(2.0)
+        seen = came.seen()
+
+        assert (seen.failed, seen.cut) == ({}, {})
+        assert seen.answered == seen.asked
+        # Each address moves alone.
+        assert farm.holds("lb1", VIP)
+        assert farm.holds("lb2", VIP6)
 
 
 def test_a_giver_whose_connections_have_ended_is_as_if_it_had_never_held(farm: MovingFarm) -> None:
