@@ -10,13 +10,15 @@ from time import monotonic
 from stillup.cli.arguments import Subparsers
 from stillup.cli.simulate_work import Campaign, campaign, mutants_caught, processors
 from stillup.errors import EXIT_DONE, EXIT_PROMISE, EXIT_WORLD, InputRefused
-from stillup.heartbeat.simulator.campaign import Explained, Trials, explain
+from stillup.heartbeat.simulator.campaign import OTHERS, Explained, Trials, explain
 from stillup.heartbeat.simulator.luck import seeded
 from stillup.heartbeat.simulator.mutants import HARMLESS, MUTANTS
 from stillup.heartbeat.simulator.scenario import RULE, Played, perform
+from stillup.heartbeat.simulator.vote_mutants import VOTE_MUTANTS
 from stillup.model.problems import joined, nearest, shown
 
 EXIT_STOPPED = 130
+SEEDS, MUTANT_SEEDS = 1000, 10_000
 MOST_SERVERS = 9
 SCENARIO_LUCK = 1
 """The chance that scenarios without a seed of their own are played with, here and in the tests."""
@@ -49,9 +51,16 @@ def add(subparsers: Subparsers) -> None:
         "drawn\nby chance, and checks that two never answer for the address and one soon does.",
         epilog=_MORE,
     )
-    parser.add_argument("--seeds", type=int, default=1000, metavar="N", help="how many [1000]")
+    parser.add_argument("--seeds", type=int, metavar="N", help=f"how many [{SEEDS}]")
     parser.add_argument(
         "--from", type=int, default=0, metavar="SEED", dest="first", help="the first seed [0]"
+    )
+    parser.add_argument(
+        "--what",
+        default="farm",
+        choices=("farm", *OTHERS),
+        help="faults at a farm; a change of who votes, with faults or calm; two servers with a "
+        "witness; servers declared dead [farm]",
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="processes [one a processor]")
     parser.add_argument("--servers", default="2-6", metavar="N[-M]", help="of a farm [2-6]")
@@ -73,15 +82,19 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: Namespace) -> int:
     """Simulate; return the exit code."""
     jobs = arguments.jobs if arguments.jobs is not None else processors()
-    for name, value in (("--seeds", arguments.seeds), ("--jobs", jobs)):
+    count = arguments.seeds
+    if count is None:
+        count = MUTANT_SEEDS if arguments.mutants else SEEDS
+    for name, value in (("--seeds", count), ("--jobs", jobs)):
         if value < 1:
             raise InputRefused(f"{name}: must be at least 1, not {value}")
     if arguments.mutants:
-        return _mutants(10_000 if arguments.seeds == 1000 else arguments.seeds, jobs, arguments)
-    trials = Trials(_sizes(arguments.servers), arguments.replays, _mutant(arguments.mutant))
+        return _mutants(count, jobs, arguments)
+    mutant = _mutant(arguments.mutant)
+    trials = Trials(_sizes(arguments.servers), arguments.replays, mutant, arguments.what)
     if arguments.scenario is not None:
         return _scenario(arguments.scenario, trials, as_json=arguments.json)
-    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    seeds = range(arguments.first, arguments.first + count)
     done = campaign(seeds, trials, jobs, _progress(len(seeds), quiet=arguments.json))
     found = _found(done, trials, arguments.out)
     tell = _as_json if arguments.json else _as_text
@@ -106,7 +119,7 @@ def _sizes(text: str) -> tuple[int, int]:
 
 
 def _mutant(name: str | None) -> str | None:
-    known = {**MUTANTS, **HARMLESS}
+    known = {**MUTANTS, **VOTE_MUTANTS, **HARMLESS}
     if name is None or name in known:
         return name
     meant = nearest(name, known)
@@ -164,7 +177,9 @@ def _as_text(seeds: range, done: Campaign, jobs: int, found: _Found | None) -> s
         lines += [
             f"seed {done.violation.seed}: {done.violation.words}",
             f"  {found.file} shows it again in {found.explained.commands} of its "
-            f"{found.explained.of} commands:",
+            f"{found.explained.of} commands:"
+            if found.explained.commands
+            else f"  {found.file} has what happened:",
             "",
             *(f"  {line}" for line in found.explained.text.splitlines()),
             "",
@@ -173,8 +188,11 @@ def _as_text(seeds: range, done: Campaign, jobs: int, found: _Found | None) -> s
         lines.append(f"stopped: {total.trials:,} of {len(seeds):,} seeds, no violation in them")
     else:
         lines.append(f"seeds {seeds.start} to {seeds.stop - 1}: no violation")
-    sizes = joined([f"{count:,} of {size}" for size, count in sorted(total.servers.items())])
     rate = total.trials / max(done.took_s, 0.001)
+    if not total.servers:
+        took = f"{total.trials:,} trials in {_duration(done.took_s)}; {rate:.0f} seeds a second"
+        return "\n".join([*lines, f"  {took} in {jobs} process{'es' if jobs > 1 else ''}"])
+    sizes = joined([f"{count:,} of {size}" for size, count in sorted(total.servers.items())])
     lines += [
         f"  farms: {total.trials:,} ({sizes} servers)",
         f"  time: {_duration(total.virtual_s)} of the farms' in {_duration(done.took_s)}; "
@@ -272,7 +290,7 @@ def _without_comments(text: str) -> list[str]:
 
 def _mutants(most: int, jobs: int, arguments: Namespace) -> int:
     told: dict[str, int | None] = {}
-    for name, seed in mutants_caught(list(MUTANTS), most, jobs):
+    for name, seed in mutants_caught([*MUTANTS, *VOTE_MUTANTS], most, jobs):
         told[name] = seed
         if not arguments.json:
             found = f"found by seed {seed}" if seed is not None else "NOT FOUND"

@@ -63,6 +63,27 @@ def test_a_scenario_that_comes_out_otherwise(
     assert "what came of it is not what the file says" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("what", ["change", "calm-change", "witness", "dead"])
+def test_other_trials_than_those_of_a_farm_as_it_is(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["simulate", "--what", what, "--seeds", "3", "--jobs", "1"]) == 0
+
+    assert "seeds 0 to 2: no violation\n  3 trials in" in capsys.readouterr().out
+
+
+def test_what_breaks_in_another_trial_is_told_event_by_event(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "found.txt"
+    words = ["simulate", "--mutant", "changes the balancers in one step", "--out", str(file)]
+
+    assert run([*words, "--seeds", "300", "--jobs", "2"]) == 3
+
+    assert "has what happened:" in capsys.readouterr().out
+    assert "What happened, event by event:" in file.read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -5,18 +5,30 @@ A trial is a function of its seed, so seeds may be shared out over processes in 
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from stillup.heartbeat.core import Node
-from stillup.heartbeat.simulator.luck import seeded
+from stillup.heartbeat.simulator import change_trial, force_trial, witness_trial
+from stillup.heartbeat.simulator.change_trial import How
+from stillup.heartbeat.simulator.luck import Luck, seeded
 from stillup.heartbeat.simulator.mutants import HARMLESS, MUTANTS
 from stillup.heartbeat.simulator.recorder import Recorder
 from stillup.heartbeat.simulator.scenario import perform
 from stillup.heartbeat.simulator.shrink import paragraphs, shrunk
 from stillup.heartbeat.simulator.spy import Spy
 from stillup.heartbeat.simulator.trial import SIZES, Outcome, Plan, run
+from stillup.heartbeat.simulator.vote_mutants import VOTE_MUTANTS
 from stillup.heartbeat.simulator.world import Build, Deserted, Spinning, TwoHolders
+
+OTHERS: dict[str, Callable[[Luck], object]] = {
+    "change": change_trial.run,
+    "calm-change": lambda luck: change_trial.run(luck, how=How(faults=False)),
+    "witness": witness_trial.run,
+    "dead": force_trial.run,
+}
+"""Other trials: of a change of who votes, with faults and without; of two servers with a witness;
+of servers that a person declares dead."""
 
 REPLAYED_SHARE = 0.2
 STORY_LINES = 40
@@ -36,11 +48,20 @@ class Trials:
         sizes: The fewest and the most servers of a farm.
         replays: Whether somebody on the wire records every datagram and sends old ones again.
         mutant: The name of a core with a fault made on purpose; None for the real one.
+        what: ``farm``, or one of ``OTHERS``, whose farms have their own sizes.
     """
 
     sizes: tuple[int, int] = SIZES
     replays: bool = False
     mutant: str | None = None
+    what: str = "farm"
+
+    @property
+    def other(self) -> Callable[[Luck], object] | None:
+        """The trial, if it is none of a farm as it is."""
+        if self.mutant in VOTE_MUTANTS:
+            return VOTE_MUTANTS[self.mutant]
+        return OTHERS.get(self.what)
 
     @property
     def build(self) -> Build:
@@ -124,7 +145,11 @@ def attempt(seeds: Iterable[int], trials: Trials) -> tuple[Total, Violation | No
     total = Total()
     for seed in seeds:
         try:
-            total.add(run(seeded(seed), trials.build, trials.spy, Plan(trials.sizes)))
+            if trials.other is not None:
+                trials.other(seeded(seed))
+                total.trials += 1
+            else:
+                total.add(run(seeded(seed), trials.build, trials.spy, Plan(trials.sizes)))
         except (TwoHolders, Deserted, Spinning) as error:
             return total, Violation(seed, type(error).__name__)
     return total, None
@@ -132,10 +157,12 @@ def attempt(seeds: Iterable[int], trials: Trials) -> tuple[Total, Violation | No
 
 def caught_at(mutant: str, most: int) -> int | None:
     """Return the seed whose trial shows two holders; None if none below ``most`` does."""
-    build = MUTANTS[mutant]
     for seed in range(most):
         try:
-            run(seeded(seed), build)
+            if mutant in VOTE_MUTANTS:
+                VOTE_MUTANTS[mutant](seeded(seed))
+            else:
+                run(seeded(seed), MUTANTS[mutant])
         except TwoHolders:
             return seed
         except (Deserted, Spinning):
@@ -145,11 +172,11 @@ def caught_at(mutant: str, most: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A violation as a scenario.
+    """A violation as a scenario, or event by event where there is none.
 
     Args:
         text: The scenario, with what came of it.
-        commands: How many commands it has.
+        commands: How many commands it has; none if it is told event by event.
         of: How many there were before the needless ones were left out.
     """
 
@@ -159,7 +186,12 @@ class Explained:
 
 
 def explain(violation: Violation, trials: Trials) -> Explained:
-    """Return a violation as a scenario that is as short as can be and shows it again."""
+    """Return a violation as a scenario that is as short as can be and shows it again.
+
+    Other trials than those of a farm as it is are told event by event.
+    """
+    if trials.other is not None:
+        return _event_by_event(violation, trials.other)
     recorder = Recorder()
     plan = Plan(trials.sizes, recorder.world)
     with contextlib.suppress(TwoHolders, Deserted, Spinning):
@@ -182,6 +214,15 @@ def explain(violation: Violation, trials: Trials) -> Explained:
     tail = ["What happened last, event by event:", *story[-STORY_LINES:]]
     text = "\n\n".join([_comment(head), played.text.strip(), _comment(tail)]) + "\n"
     return Explained(text, len(least), len(whole))
+
+
+def _event_by_event(violation: Violation, trial: Callable[[Luck], object]) -> Explained:
+    try:
+        trial(seeded(violation.seed))
+    except (TwoHolders, Deserted, Spinning) as error:
+        head = [f"Seed {violation.seed}: {violation.words}.", "What happened, event by event:"]
+        return Explained("\n".join([*_comment(head).splitlines(), str(error), ""]), 0, 0)
+    raise AssertionError(f"seed {violation.seed} did not do the same again")
 
 
 def _comment(lines: Iterable[str]) -> str:
