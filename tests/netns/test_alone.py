@@ -6,6 +6,7 @@ out by itself, so each runs with a host name and an ``/etc/hosts`` of its own.
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -113,6 +114,19 @@ def test_three_servers_from_the_same_toml(alone: Alone) -> None:
         assert moved.returncode == 0, moved.stderr
         wait_for(functools.partial(holds, alone, taker), f"{taker} holds")
     move_and_die(alone, 0.5)
+
+    (alone.folder / "heartbeat.toml").write_text("port = 0\n")
+    refused = alone.stillup("lb2", "reload")
+    assert (refused.returncode, holds(alone, "lb2")) == (1, True)
+    assert "port: must be a whole number" in refused.stderr
+
+    alone.source.write_text(text.partition("[watch]")[0])
+    reloaded = alone.stillup("lb2", "reload")
+    assert (reloaded.returncode, holds(alone, "lb2")) == (0, True), reloaded.stderr
+    successor = alone.status("lb2")["pid"]
+    assert isinstance(successor, int)
+    assert successor != alone.daemons["lb2"].pid
+    os.kill(successor, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("mended", [False, True], ids=["as printed", "with logfile"])

@@ -77,6 +77,9 @@ def read(text: str, file: str, nodes: Collection[str], scripts: Mapping[str, str
             note(node_line, node, refused("ha.cf has no such node; name one that it has"))
         for line, word in words:
             note(line, word, _resource(word, node, line, asked, scripts))
+    if asked.scripts and len(asked.wanted) > 1:
+        told = "several addresses, each with a lease of its own: the scripts run for every one"
+        note(asked.scripts[0].line, "scripts", translated(told))
     if not asked.wanted and not any(fate.kind == "refused" for fate in asked.fates):
         note(0, "no address", refused("write one, as: lb1 IPaddr::10.0.0.1/24/eth0"))
     return asked

@@ -4,6 +4,7 @@ Standard library only, like the daemon: it runs on servers on which nothing else
 """
 
 import json
+import os
 import sys
 from argparse import Namespace
 from dataclasses import asdict
@@ -13,8 +14,9 @@ from stillup.alone.log_files import write_to
 from stillup.alone.sources import DEFAULT, Refused, Told, load
 from stillup.cli.arguments import Subparsers
 from stillup.cli.heartbeat_view import shown_status, summary, told_fates
-from stillup.errors import EXIT_DONE, EXIT_INPUT, InputRefused, ServerFailed
-from stillup.heartbeat.__main__ import serve
+from stillup.errors import EXIT_DONE, EXIT_INPUT, InputRefused, ServerFailed, StillupError
+from stillup.heartbeat import succession
+from stillup.heartbeat.__main__ import RELOAD_S, await_vote, serve
 from stillup.heartbeat.control import ask
 from stillup.heartbeat.settings import CONTROL
 from stillup.heartbeat.settings_reader import Json
@@ -69,9 +71,11 @@ def run(arguments: Namespace) -> int:
     word, file = _meant(arguments.words)
     match word:
         case "run":
-            return _be(load(file), arguments.control)
+            return _be(file, arguments.control)
         case "check":
             return _check(file, as_json=arguments.json)
+        case "reload":
+            return _reload(arguments.control or Path(CONTROL))
         case _:
             return _ask(word, arguments)
 
@@ -92,7 +96,23 @@ def _meant(words: list[str]) -> tuple[str, Path]:
     return word, file
 
 
-def _be(told: Told, control: Path | None) -> int:
+def _be(file: Path, control: Path | None) -> int:
+    heir = succession.heir(os.environ)
+    try:
+        told = load(file)
+        _begin_log(told)
+    except StillupError as error:
+        if heir is not None:
+            heir.refuse(error)
+        raise
+    try:
+        return serve(told.settings, told.keys, control, heir)
+    except OSError as error:
+        raise ServerFailed(f"the heartbeat could not start: {error}") from error
+
+
+def _begin_log(told: Told) -> None:
+    """Say what a person should mend, and write the log to files if that is asked for."""
     for fate in told.fates:
         if "misspelling" in fate.text or "short" in fate.text:
             print(f"stillup: {fate}", file=sys.stderr)
@@ -103,10 +123,16 @@ def _be(told: Told, control: Path | None) -> int:
             raise InputRefused(
                 f"{error.filename}: the log cannot be written: {error.strerror}"
             ) from error
-    try:
-        return serve(told.settings, told.keys, control)
-    except OSError as error:
-        raise ServerFailed(f"the heartbeat could not start: {error}") from error
+
+
+def _reload(control: Path) -> int:
+    """Have the daemon replaced by its program, settings and key as they are now."""
+    answer = ask(control, {"op": "reload"}, (), RELOAD_S)
+    print(json.dumps(answer, indent=2))
+    former = answer.get("restarts")
+    if isinstance(former, int):
+        await_vote(control, former)
+    return EXIT_DONE
 
 
 def _check(file: Path, *, as_json: bool) -> int:
@@ -139,7 +165,7 @@ def _ask(word: str, arguments: Namespace) -> int:
         question["to"] = arguments.to
     if word == "force":
         question["dead"], question["go"] = list(arguments.dead or ()), arguments.yes
-    if word not in ("status", "reload", "metrics"):
+    if word not in ("status", "metrics"):
         question["address"] = arguments.address
     answer = ask(arguments.control or Path(CONTROL), question)
     if word == "status" and not arguments.json:

@@ -137,11 +137,11 @@ def reload(config: Path, control: Path | None) -> int:
     former = answer.get("restarts")
     if isinstance(former, int):
         # Whoever reloads servers one after another must not take the votes of two at a time.
-        _await_vote(control or Path(CONTROL), former)
+        await_vote(control or Path(CONTROL), former)
     return EXIT_DONE
 
 
-def _await_vote(control: Path, former: int) -> None:
+def await_vote(control: Path, former: int) -> None:
     """Wait until the daemon that follows on process ``former`` votes.
 
     Raises:
