@@ -75,6 +75,9 @@ def seat(vip: Vip, node: Status, history: History, now_s: float) -> dict[str, Js
         "silent_s": round(node.silent_s, 3),
         "votes": list(node.votes),
         "declared_dead": list(node.dead),
+        "offered_to": node.move.offered_to,
+        "givers": list(node.move.givers),
+        "stays": node.move.stays,
         "moves": [move.as_json() for move in history.moves],
         "moves_seen": history.seen,
     }
