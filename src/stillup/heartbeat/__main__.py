@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillup.errors import EXIT_DONE, EXIT_WORLD, ServerFailed, StillupError
-from stillup.heartbeat import process, settings, succession
+from stillup.heartbeat import hooks, process, settings, succession
 from stillup.heartbeat.control import ask
 from stillup.heartbeat.settings import CONTROL, DaemonSettings
 from stillup.heartbeat.settings_reader import Json
@@ -113,11 +113,12 @@ def _daemon(
     runtime = Path(folder) if folder else None
     if control is None:
         control = runtime / "control.sock" if runtime else Path(CONTROL)
+    runner = hooks.runner() if told.on_acquire or told.on_release else None
     if heir is None:
-        return Daemon(told, keys, control, runtime)
+        return Daemon(told, keys, control, runtime, None, runner)
     # What takes long is done before the predecessor stops.
     process.settle()
-    return Daemon(told, keys, control, runtime, heir.receive())
+    return Daemon(told, keys, control, runtime, heir.receive(), runner)
 
 
 def _content(descriptor: int) -> bytes:

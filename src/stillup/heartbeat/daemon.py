@@ -24,7 +24,7 @@ from stillup.heartbeat.events import (
     WitnessAnswered,
 )
 from stillup.heartbeat.holding import clear_others
-from stillup.heartbeat.hooks import Hooks
+from stillup.heartbeat.hooks import Hooks, Runner
 from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.lineage import Lineage, Possessions, sockets
 from stillup.heartbeat.link import LinkWatch
@@ -63,6 +63,7 @@ class Daemon:
         runtime: systemd's runtime folder for it; None if there is none.
         handed: What a predecessor that still runs has handed over, and its sockets: nothing is
             touched before ``run``.
+        runner: Runs the commands that go with gaining and losing an address.
 
     Raises:
         NotUnderstood: If what is handed over is another version's.
@@ -79,6 +80,7 @@ class Daemon:
         control: Path,
         runtime: Path | None,
         handed: Handed | None = None,
+        runner: Runner | None = None,
     ) -> None:
         inherited = estate.inherited(handed[0], settings) if handed else None
         self._sockets = sockets(handed)
@@ -135,8 +137,7 @@ class Daemon:
             self._on_witness,
             self.journal.rarely,
         )
-        commands = {"on_acquire": settings.on_acquire, "on_release": settings.on_release}
-        self.hooks = Hooks(self.loop, settings.name, commands, self.journal)
+        self.hooks = Hooks(self.loop, settings, self.journal, runner)
         around = Surroundings(
             settings,
             configuration.electorate,

@@ -9,14 +9,31 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from stillup.heartbeat.hook_runner import LONGEST_BYTES
 from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.settings import DaemonSettings
 from stillup.heartbeat.settings_reader import Json
 
-Commands: TypeAlias = Sequence[Sequence[str]]
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """The process that runs them, and the way to it."""
+
+    process: subprocess.Popen[bytes]
+    channel: socket.socket
+
+
+def runner() -> Runner:
+    """Start the process; to be called when nothing waits for the caller."""
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    words = [sys.executable, "-s", "-P", "-m", "stillup.heartbeat.hook_runner"]
+    with theirs:
+        process = subprocess.Popen(words, stdin=theirs.fileno(), stdout=theirs.fileno())
+    ours.settimeout(0)
+    return Runner(process, ours)
 
 
 class Hooks:
@@ -24,28 +41,27 @@ class Hooks:
 
     Args:
         loop: For what the runner tells.
-        name: This server.
-        commands: What to run, by ``on_acquire`` and ``on_release``.
+        settings: The daemon's: this server's name, and what to run.
         log: Takes an event.
+        runner: Runs them; None where there are none.
     """
 
     def __init__(
         self,
         loop: Loop,
-        name: str,
-        commands: Mapping[str, Commands],
+        settings: DaemonSettings,
         log: Callable[[str, Mapping[str, object]], None],
+        runner: Runner | None,
     ) -> None:
         self.last: dict[str, Json] = {}
         """What became of the last command of each kind, by kind and address."""
         self._loop = loop
-        self._name = name
-        self._commands = {kind: each for kind, each in commands.items() if each}
+        self._name = settings.name
+        self._commands = {"on_acquire": settings.on_acquire, "on_release": settings.on_release}
         self._log = log
-        self._runner: socket.socket | None = None
-        self.process: subprocess.Popen[bytes] | None = None
-        if self._commands:
-            self._runner = self._start()
+        self._runner = runner
+        if runner is not None:
+            loop.watch(runner.channel, self._on_told)
 
     def run(self, kind: str, address: str, reason: str) -> None:
         """Have the commands of this kind run for an address.
@@ -64,26 +80,17 @@ class Hooks:
         try:
             if self._runner is None:
                 raise BrokenPipeError(0, "its process has ended")
-            self._runner.send(json.dumps(job).encode(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._runner.channel.send(
+                json.dumps(job).encode(), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+            )
         except OSError as error:
             self._log("hook not run", {**about, "reason": error.strerror})
             self.last[f"{kind} {address}"] = {"error": f"not run: {error.strerror}"}
 
-    def _start(self) -> socket.socket:
-        """Start the runner; at the daemon's start, when nothing waits for it."""
-        ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        words = [sys.executable, "-s", "-P", "-m", "stillup.heartbeat.hook_runner"]
-        with theirs:
-            end = theirs.fileno()
-            self.process = subprocess.Popen(words, stdin=end, stdout=end)
-        ours.settimeout(0)
-        self._loop.watch(ours, self._on_told)
-        return ours
-
     def _on_told(self) -> None:
         assert self._runner is not None
         try:
-            data = self._runner.recv(LONGEST_BYTES)
+            data = self._runner.channel.recv(LONGEST_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -106,8 +113,7 @@ class Hooks:
 
     def _end(self) -> None:
         if self._runner is not None:
-            self._loop.unwatch(self._runner)
-            self._runner.close()
+            self._loop.unwatch(self._runner.channel)
+            self._runner.channel.close()
+            self._runner.process.poll()
             self._runner = None
-        if self.process is not None:
-            self.process.poll()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stillup.heartbeat import hook_runner
-from stillup.heartbeat.hooks import Hooks
+from stillup.heartbeat.hooks import Hooks, runner
 from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.settings import of_values
 from stillup.heartbeat.settings_reader import Json
 
 Told = list[tuple[str, Mapping[str, object]]]
@@ -36,13 +37,12 @@ def told() -> Told:
 
 @contextmanager
 def hooks(loop: Loop, told: Told, *commands: tuple[str, ...]) -> Iterator[Hooks]:
-    kinds = {"on_acquire": commands, "on_release": ()}
-    made = Hooks(loop, "lb1", kinds, lambda words, fields: told.append((words, fields)))
-    yield made
-    made.close()
-    assert made.process is not None
-    made.process.kill()
-    made.process.wait()
+    settings, _ = of_values({"name": "lb1", "on_acquire": [[*command] for command in commands]})
+    beside = runner()
+    yield Hooks(loop, settings, lambda words, fields: told.append((words, fields)), beside)
+    beside.channel.close()
+    beside.process.kill()
+    beside.process.wait()
 
 
 @pytest.fixture
