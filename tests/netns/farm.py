@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.asker import Asker
+from tests.netns.successor import Process
 from tests.wire import Watcher
 
 from stillup.errors import ServerFailed
@@ -56,7 +57,7 @@ class Farm:
     lease_ms: int = LEASE_MS
     servers: dict[str, str] = field(default_factory=lambda: dict(SERVERS))
     vips: dict[str, str] = field(default_factory=lambda: {VIP: "lb1"})
-    daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    daemons: dict[str, Process] = field(default_factory=dict)
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     read_to: dict[str, int] = field(default_factory=dict)
     silenced: frozenset[str] = frozenset()
@@ -266,7 +267,7 @@ class Farm:
         run("ip", "-n", space, "link", "set", "eth0", "up")
 
 
-def is_running(process: subprocess.Popen[bytes] | None) -> bool:
+def is_running(process: Process | None) -> bool:
     """Wake a process if it is stopped, and return whether it runs."""
     if process is None or process.poll() is not None:
         return False
@@ -274,7 +275,7 @@ def is_running(process: subprocess.Popen[bytes] | None) -> bool:
     return True
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: Process) -> None:
     """Kill a process, whatever state it is in."""
     process.kill()
     process.wait()

@@ -12,8 +12,10 @@ import json
 import signal
 import socket
 import subprocess
+import time
 
 from tests.netns.farm import BALANCERS, VIP, Farm, end, run
+from tests.netns.successor import Process, Successor
 from tests.storm.plan import Strike
 from tests.wire import ASKER_HARDWARE
 
@@ -24,6 +26,9 @@ CUTS = {
     "loses datagrams": ("ingress", "egress"),
 }
 
+SIGNALS = {"daemon stopped": signal.SIGSTOP, "daemon replaced": signal.SIGHUP}
+REPLACED_S = 8.0
+
 
 def begin(farm: Farm, strike: Strike) -> None:
     """Do it."""
@@ -31,8 +36,8 @@ def begin(farm: Farm, strike: Strike) -> None:
     match strike.kind:
         case "daemon killed":
             end(farm.daemons[name])
-        case "daemon stopped":
-            farm.signal_daemon(name, signal.SIGSTOP)
+        case "daemon stopped" | "daemon replaced" as kind:
+            farm.signal_daemon(name, SIGNALS[kind])
         case "daemon restarted":
             _ask_to_end(farm.daemons[name])
             farm.start_daemon(name)
@@ -60,6 +65,8 @@ def undo(farm: Farm, strike: Strike) -> None:
             farm.start_daemon(name)
         case "daemon stopped":
             farm.signal_daemon(name, signal.SIGCONT)
+        case "daemon replaced":
+            _know_successor(farm, name)
         case "no carrier":
             farm.link(name, "up")
         case "machine dies":
@@ -74,12 +81,27 @@ def undo(farm: Farm, strike: Strike) -> None:
             pass  # a restart, a reload, a move and a lost address end by themselves
 
 
-def _ask_to_end(daemon: subprocess.Popen[bytes]) -> None:
+def _ask_to_end(daemon: Process) -> None:
     daemon.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         daemon.wait(2)
         return
     end(daemon)  # as systemd would
+
+
+def _know_successor(farm: Farm, name: str) -> None:
+    """Take note of the process that has taken the daemon's place; without one, begin anew."""
+    before = farm.daemons[name]
+    end_s = time.monotonic() + REPLACED_S
+    while time.monotonic() < end_s:
+        process = farm.status(name).get("pid")
+        if isinstance(process, int) and process != before.pid:
+            before.wait(REPLACED_S)
+            farm.daemons[name] = Successor(process)
+            return
+        time.sleep(0.05)
+    end(before)
+    farm.start_daemon(name)
 
 
 def _die(farm: Farm, name: str) -> None:

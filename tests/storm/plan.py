@@ -34,6 +34,7 @@ KINDS = (
     Kind("daemon killed", frozenset({"daemon"}), weight=3),
     Kind("daemon stopped", frozenset({"daemon"}), weight=4),
     Kind("daemon restarted", frozenset({"daemon"})),
+    Kind("daemon replaced", frozenset({"daemon"})),
     Kind("cut", frozenset({"wire"})),
     Kind("hears nothing", frozenset({"wire"})),
     Kind("is not heard", frozenset({"wire"})),
