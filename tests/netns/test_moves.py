@@ -105,6 +105,33 @@ def test_a_giver_whose_connections_have_ended_is_as_if_it_had_never_held(farm: M
     assert farm.let_in("lb1") == set()
 
 
+def test_a_daemon_that_is_told_to_end_waits_for_what_is_open(farm: MovingFarm) -> None:
+    came = farm.users(4.0, "--rate", "50", "--downloads", "2", "--tunnels", "1")
+    time.sleep(1.0)
+    farm.signal_daemon("lb1", signal.SIGTERM)
+    wait_for(lambda: farm.holds("lb2"), "lb2 holds")
+
+    assert farm.handing("lb1")["open"]
+    seen = came.seen()
+    assert (seen.failed, seen.cut) == ({}, {})
+    assert farm.daemons["lb1"].wait(10) == 0
+    assert farm.where("lb1") == []
+
+
+def test_a_daemon_replaced_in_a_drain_keeps_what_is_open(farm: MovingFarm) -> None:
+    came = farm.users(7.0, "--rate", "50", "--downloads", "2", "--tunnels", "1")
+    time.sleep(0.5)
+    farm.move("lb2")
+    for name in ("lb1", "lb2"):
+        ask(farm.control(name), {"op": "reload"})
+
+    assert farm.handing("lb1")["open"]
+    assert farm.handing("lb2")["forwards"] == ["lb1"]
+    seen = came.seen()
+    assert (seen.failed, seen.cut) == ({}, {})
+    wait_for(lambda: farm.where("lb1") == [], "the address is off lb1")
+
+
 def test_what_is_open_at_the_end_of_the_drain_is_reset(namespaces: None, tmp_path: Path) -> None:
     with built(tmp_path, drain_s=2) as farm:
         came = farm.users(8.0, "--rate", "20", "--tunnels", "2")
