@@ -9,7 +9,7 @@ from tests.unit.deploy.farms import FARM, SECRETS, WEB_CHANGED, applied, serving
 from tests.unit.deploy.scripted import ScriptedFarm, ScriptedServer
 
 from stillup.deploy.apply import Stop, Wishes, apply, look
-from stillup.deploy.events import Began, Event, Stopped
+from stillup.deploy.events import Began, Event, Stopped, Told
 from stillup.deploy.steps import Change
 from stillup.errors import ChangeRefused, ChangeTakenBack, ServerFailed, ServerUnreachable
 from stillup.node.message import Json, JsonObject
@@ -134,6 +134,33 @@ def test_the_holder_is_not_disturbed_when_nobody_could_take_over(source: Path) -
     scripted.renew()
     applied(scripted, FARM, source, Wishes(force=True))
     assert scripted.servers["lb1"].applies == 2
+
+
+def test_the_holder_is_changed_when_it_has_drained_and_not_before(source: Path) -> None:
+    scripted = serving(source)
+    lb1 = scripted.servers["lb1"]
+    disturbing(lb1)
+    open_when_changed: list[int] = []
+
+    def state(arguments: Mapping[str, Json]) -> JsonObject:
+        answer = lb1.usual("state")(arguments)
+        if lb1.yielded and scripted.open.get("lb1"):
+            scripted.open["lb1"] -= 1
+        return answer
+
+    def change(arguments: Mapping[str, Json]) -> JsonObject:
+        open_when_changed.append(scripted.open["lb1"])
+        return lb1.usual("apply")(arguments)
+
+    lb1.instead |= {"state": state, "apply": change}
+    scripted.open["lb1"] = 3
+    told: list[Event] = []
+    applied(scripted, FARM, source, told=told)
+
+    assert open_when_changed == [0]
+    assert [each.text for each in told if isinstance(each, Told) and "open conn" in each.text] == [
+        "3 open connections are waited for"
+    ]
 
 
 def disturbing(server: ScriptedServer) -> None:
