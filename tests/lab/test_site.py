@@ -247,6 +247,22 @@ def test_a_visitor_cannot_claim_another_address_or_the_checks_workers(
     assert not [line for line in lines if line.startswith("8.8.8.8")]
 
 
+@pytest.mark.parametrize(
+    ("server", "unit"),
+    [("web1", "nginx"), ("web1", "php8.4-fpm"), ("db1", "mariadb"), ("web1", "chrony")],
+)
+def test_an_engine_that_is_killed_again_and_again_comes_back(
+    farm: RunningLab, server: str, unit: str
+) -> None:
+    line = (
+        f"before=$(systemctl show -P NRestarts {unit}); for i in 1 2 3 4 5 6 7; do "
+        f"systemctl kill --kill-whom=all --signal=KILL {unit}; "
+        f"timeout 20 sh -c 'until systemctl is-active -q {unit} && [ $(systemctl show -P NRestarts "
+        f"{unit}) -ge '$((before + i))' ]; do sleep 0.1; done'; done; systemctl is-active {unit}"
+    )
+    assert farm.shell(server, line).strip() == "active"
+
+
 def test_no_engine_warns_and_no_unit_has_failed(farm: RunningLab) -> None:
     units = "nginx php8.4-fpm haproxy mariadb chrony stillup-firewall stillup-heartbeat"
     for server in farm.farm.servers:

@@ -61,6 +61,11 @@ SYSCTLS6 = (("net.ipv6.ip_nonlocal_bind", "1"),)
 """As its counterpart above; only for a farm with IPv6, as a kernel without it has no such key."""
 
 
+def kept_running(unit: str) -> File:
+    """Return the drop-in that has systemd start ``unit`` again whenever it dies, for ever."""
+    return File(f"/etc/systemd/system/{unit}.d/stillup-restart.conf", text("base/restart.conf"))
+
+
 def wanted(farm: Farm, server: Server) -> Bundle:
     """Return what ``server`` has whatever its roles are."""
     values = {"farm": farm, "server": server, "index": farm.servers.index(server)}
@@ -74,6 +79,7 @@ def wanted(farm: Farm, server: Server) -> Bundle:
             File(HOSTS, render("base/hosts.j2", values)),
             File(CHRONY, render("base/chrony.conf.j2", values)),
             File(CHRONY_UNIT, text("base/chrony-unit.conf")),
+            kept_running("chrony.service"),
             File("/etc/apt/apt.conf.d/52stillup", text("base/apt.conf")),
             File(
                 "/etc/systemd/system/apt-daily-upgrade.timer.d/stillup.conf",

@@ -5,6 +5,7 @@ import hashlib
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Bundle, Check, Command, File, Health, Unit
 from stillup.parts import ports
+from stillup.parts.base import kept_running
 from stillup.parts.template import render
 
 CONFIG = "/etc/mysql/mariadb.conf.d/90-stillup.cnf"
@@ -38,6 +39,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets, *, keeps_old: bool = Fa
         server.name,
         files=(
             File(CONFIG, config(farm, server)),
+            kept_running("mariadb.service"),
             File(CONNECTIONS, render("database/connections.cnf.j2", most)),
         ),
         checks=(

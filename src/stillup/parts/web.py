@@ -7,6 +7,7 @@ server's PHP version.
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Absent, Bundle, Check, Directory, Facts, File, Health, Unit
 from stillup.parts import ports
+from stillup.parts.base import kept_running
 from stillup.parts.template import render, text
 
 SITE = "/srv/site"
@@ -49,6 +50,7 @@ def _nginx(farm: Farm, server: Server) -> Bundle:
         directories=(Directory(SITE), Directory(f"{SITE}/releases")),
         files=(
             File(NGINX, text("web/nginx.conf")),
+            kept_running("nginx.service"),
             File(NGINX_SITE, render("web/site.conf.j2", values)),
         ),
         absent=(Absent("/etc/nginx/sites-enabled/default"),),
@@ -94,6 +96,7 @@ def _php(farm: Farm, server: Server, secrets: Secrets, version: str) -> Bundle:
                 secret=True,
             ),
             File(settings, render("web/php.ini.j2", values)),
+            kept_running(f"php{version}-fpm.service"),
             File(OPCACHE, text("web/opcache.php")),
             File(SESSIONS, text("web/sessions.php")),
             File("/etc/logrotate.d/stillup-php", render("web/logrotate.j2", values)),

@@ -95,6 +95,8 @@ def test_every_configuration_of_an_engine_is_watched(case: Case) -> None:
     }
     for bundle in case.bundles().values():
         watched = _watched(bundle)
+        # Read by systemd itself, which needs to restart nothing for it.
+        unwatched |= {file.path for file in bundle.files if "/stillup-restart.conf" in file.path}
         folders = tuple(path for path in watched if path.endswith("/"))
         for file in bundle.files:
             assert file.path in watched | unwatched or file.path.startswith(folders), file.path
@@ -141,3 +143,16 @@ def test_commands_of_a_move_are_for_the_balancers() -> None:
     assert told["lb1"]["on_acquire"] == [["/bin/moved", "here"]]
     assert not {"on_acquire", "on_release"} & set(told["web1"])
     assert "on_release" not in told["lb1"]
+
+
+@each_case
+def test_every_engine_is_started_again_whenever_it_dies(case: Case) -> None:
+    for name, bundle in case.bundles().items():
+        texts = {file.path: file.text for file in bundle.files}
+        for unit in bundle.units:
+            if unit.name == "stillup-firewall.service":
+                continue  # A table in the kernel: its guard is what may die.
+            files = [text for path, text in texts.items() if f"/{unit.name}" in path]
+            joined = "\n".join(files)
+            assert "Restart=always" in joined, f"{unit.name} on {name}"
+            assert "StartLimitIntervalSec=0" in joined, f"{unit.name} on {name}"
