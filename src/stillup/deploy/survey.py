@@ -53,10 +53,11 @@ async def survey(farm: Farm, secrets: Secrets, sessions: Sessions) -> Survey:
 
 
 def _facts(answer: JsonObject) -> Facts:
-    debian = answer.get("debian")
+    debian, port = answer.get("debian"), answer.get("ssh_port")
     return Facts(
         debian if isinstance(debian, int) else 0,
         str(answer.get("php", "")),
         str(answer.get("interface", "")),
         str(answer.get("python", "")),
+        port if isinstance(port, int) else 0,
     )

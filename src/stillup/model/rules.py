@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from stillup.model import addresses, direct, schema, values
+from stillup.model import addresses, direct, limits, schema, values
 from stillup.model.document import Document
 from stillup.model.farm import Role
 from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_path
@@ -30,6 +30,7 @@ def broken_rules(document: Document) -> Iterator[Problem]:
         _tls_whole,
         _promise_can_be_kept,
         _second_network,
+        _limits,
     ):
         yield from rule(view)
 
@@ -266,3 +267,10 @@ def _second_network(view: _View) -> Iterator[Problem]:
     networks = view.at("network", "direct"), view.at("network", "lan")
     for rule in direct.broken(*networks, given, view.having(Role.BALANCER)):
         yield view.problem(rule.path, rule.text, rule.code)
+
+
+def _limits(view: _View) -> Iterator[Problem]:
+    webs = len(view.having(Role.WEB))
+    wished = view.at("web", "php_workers"), view.at("ssh", "port")
+    for one in limits.beyond(len(view.servers()), webs, *wished):
+        yield view.problem(one.path, one.text, one.code)

@@ -143,3 +143,5 @@ class Facts:
     """The interface that carries the server's LAN address, ``eth0`` for instance."""
     python: str
     """The server's Python, ``3.13`` for instance."""
+    ssh_port: int = 0
+    """The port that this session came in by, on the server; 0 when that is not known."""

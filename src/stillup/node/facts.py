@@ -13,6 +13,8 @@ from stillup.node.world import World, at
 
 PHP = {12: "8.2", 13: "8.4"}
 """The PHP of each Debian release we know."""
+ANCESTORS = 8
+"""How far up sshd's own child is looked for: the session, a shell, sudo, its watcher, a shell."""
 
 
 def facts(world: World, address: str | None) -> Facts:
@@ -30,6 +32,7 @@ def facts(world: World, address: str | None) -> Facts:
         debian=debian,
         php=PHP[debian],
         interface=_interface(world, address or _ssh_address()),
+        ssh_port=_ssh_port(world),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
 
@@ -41,6 +44,7 @@ def as_json(found: Facts) -> JsonObject:
         "php": found.php,
         "interface": found.interface,
         "python": found.python,
+        "ssh_port": found.ssh_port,
     }
 
 
@@ -61,6 +65,29 @@ def _ssh_address() -> str | None:
     # "client-address client-port server-address server-port"; sudo does not pass it on.
     words = os.environ.get("SSH_CONNECTION", "").split()
     return words[2] if len(words) == 4 else None
+
+
+def _ssh_port(world: World) -> int:
+    """Return the port of the server that the session came in by; it must stay open."""
+    process = os.getpid()
+    for _ in range(ANCESTORS):
+        words = _environment(world, process).get("SSH_CONNECTION", "").split()
+        if len(words) == 4 and words[3].isdecimal():
+            return int(words[3])
+        # sudo keeps the word to itself, so ask it.
+        status = (read_regular(at(world, f"/proc/{process}/stat")) or b"").rpartition(b")")[2]
+        if len(fields := status.split()) < 2 or (process := int(fields[1])) <= 1:
+            break
+    return 0
+
+
+def _environment(world: World, process: int) -> dict[str, str]:
+    try:
+        data = read_regular(at(world, f"/proc/{process}/environ")) or b""
+    except OSError:
+        return {}
+    entries = data.decode(errors="replace").split("\0")
+    return dict(entry.partition("=")[::2] for entry in entries)
 
 
 def _interface(world: World, address: str | None) -> str:

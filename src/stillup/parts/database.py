@@ -2,6 +2,7 @@
 
 import hashlib
 
+from stillup.model import limits
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Bundle, Check, Command, File, Health, Unit
 from stillup.parts import ports
@@ -21,9 +22,6 @@ ACCOUNT = "the site's database and its account"
 """The command's name; the plan looks for it."""
 MARK = "stillup_accounts"
 """A role without rights: it marks the accounts that stillup made."""
-SPARE_CONNECTIONS = 30
-"""For people, back-ups and checks beside the site's own connections."""
-HEALTH_WORKERS = 2
 
 
 def wanted(farm: Farm, server: Server, secrets: Secrets, *, keeps_old: bool = False) -> Bundle:
@@ -92,9 +90,7 @@ def config(farm: Farm, server: Server) -> str:
 
 def connections(farm: Farm) -> int:
     """Return how many connections MariaDB must take at once."""
-    # A page has a connection of its own and one for its session.
-    workers = 2 * farm.web.php_workers + HEALTH_WORKERS
-    return max(100, workers * len(farm.having(Role.WEB)) + SPARE_CONNECTIONS)
+    return limits.connections(farm.web.php_workers, len(farm.having(Role.WEB)))
 
 
 def account_values(farm: Farm, secrets: Secrets, *, keeps_old: bool = False) -> dict[str, object]:

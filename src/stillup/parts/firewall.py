@@ -7,7 +7,7 @@ watches that the table is there and puts it back.
 """
 
 from stillup.model.farm import Farm, Role, Server
-from stillup.node.bundle import Bundle, Check, Command, Directory, File, Health, Unit
+from stillup.node.bundle import Bundle, Check, Command, Directory, Facts, File, Health, Unit
 from stillup.parts import heartbeat
 from stillup.parts.ports import DATABASE, PEERS
 from stillup.parts.template import render, text
@@ -20,14 +20,14 @@ NFT = "/usr/sbin/nft"
 IS_THERE = (NFT, "list", "chain", "inet", "stillup_firewall", "input")
 
 
-def wanted(farm: Farm, server: Server) -> Bundle:
+def wanted(farm: Farm, server: Server, facts: Facts) -> Bundle:
     """Return the rules and the unit that loads them."""
     return Bundle(
         farm.name,
         server.name,
         directories=(Directory("/etc/stillup"), Directory("/usr/lib/stillup")),
         files=(
-            File(RULES, rules(farm, server)),
+            File(RULES, rules(farm, server, facts.ssh_port)),
             File(UNIT, text("base/stillup-firewall.service")),
             File(GUARD, text("base/firewall-guard"), mode=0o755),
             File(GUARD_UNIT, text("base/stillup-firewall-guard.service")),
@@ -50,8 +50,13 @@ def wanted(farm: Farm, server: Server) -> Bundle:
     )
 
 
-def rules(farm: Farm, server: Server) -> str:
-    """Return the whole ruleset as nft reads it."""
+def rules(farm: Farm, server: Server, came_in_by: int = 0) -> str:
+    """Return the whole ruleset as nft reads it.
+
+    ``came_in_by``: the port that this very session came in by, which stays open even if the farm
+    file names another one (a forwarded port, a slip): nobody is locked out by an apply.
+    """
+    ports = sorted({farm.ssh.port, came_in_by or farm.ssh.port})
     return render(
         "base/firewall.nft.j2",
         {
@@ -67,5 +72,6 @@ def rules(farm: Farm, server: Server) -> str:
             "heartbeat_port": heartbeat.PORT,
             "peers_port": PEERS,
             "database_port": DATABASE,
+            "ssh_ports": f"{{ {', '.join(map(str, ports))} }}" if len(ports) > 1 else ports[0],
         },
     )

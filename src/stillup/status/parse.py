@@ -62,6 +62,7 @@ def facts(name: str, answer: JsonObject) -> Facts:
         php=told.text("php"),
         interface=told.text("interface"),
         python=told.text("python"),
+        ssh_port=int(told.number("ssh_port")),
     )
 
 

@@ -105,7 +105,7 @@ class ScriptedServer:
         return {}
 
     def _facts(self, _: Mapping[str, Json]) -> JsonObject:
-        return {"debian": 13, "php": "8.4", "interface": "eth0", "python": "3.13"}
+        return {"debian": 13, "php": "8.4", "interface": "eth0", "python": "3.13", "ssh_port": 0}
 
     def _compare(self, arguments: Mapping[str, Json]) -> JsonObject:
         return {

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +64,16 @@ def test_a_server_tells_its_debian_its_php_and_the_interface_of_its_address(
     write(tmp_path, "/etc/os-release", TRIXIE)
     told = facts(Saying(tmp_path, {"ip": Ran(0, LINKS)}), "10.0.0.4")
     assert told == Facts(13, "8.4", "eth1", told.python)
+
+
+def test_the_port_that_a_session_came_in_by_is_told_even_below_sudo(tmp_path: Path) -> None:
+    world, process = Saying(tmp_path, {"ip": Ran(0, LINKS)}), os.getpid()
+    write(tmp_path, "/etc/os-release", TRIXIE)
+    assert facts(world, "10.0.0.4").ssh_port == 0
+    write(tmp_path, f"/proc/{process}/stat", f"{process} (a ) b) S 777 1")
+    write(tmp_path, f"/proc/{process}/environ", "SUDO_UID=1000")
+    write(tmp_path, "/proc/777/environ", "A=b\0SSH_CONNECTION=10.0.0.9 5555 10.0.0.4 2222\0C=d")
+    assert facts(world, "10.0.0.4").ssh_port == 2222
 
 
 @pytest.mark.parametrize(

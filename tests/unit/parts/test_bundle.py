@@ -10,7 +10,7 @@ from tests.unit.parts.farms import CASES, SECRETS, Case
 from stillup.model.farm import Role, Secrets
 from stillup.node.bundle import Bundle
 from stillup.node.codec import decode, encode
-from stillup.parts import heartbeat, packages
+from stillup.parts import firewall, heartbeat, packages
 from stillup.parts.database import native_hash
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -156,3 +156,11 @@ def test_every_engine_is_started_again_whenever_it_dies(case: Case) -> None:
             joined = "\n".join(files)
             assert "Restart=always" in joined, f"{unit.name} on {name}"
             assert "StartLimitIntervalSec=0" in joined, f"{unit.name} on {name}"
+
+
+@each_case
+def test_the_port_that_we_came_in_by_stays_open_whatever_the_farm_file_says(case: Case) -> None:
+    server, own = case.farm.servers[0], case.farm.ssh.port
+    for port in (0, own):
+        assert f"tcp dport {own} accept" in firewall.rules(case.farm, server, port)
+    assert f"tcp dport {{ {own}, 5022 }} accept" in firewall.rules(case.farm, server, 5022)

@@ -36,7 +36,13 @@ class Node:
             return self.state
         if operation == "facts":
             assert arguments["address"] in ADDRESSES
-            return {"debian": 13, "php": "8.4", "interface": "eth0", "python": "3.13"}
+            return {
+                "debian": 13,
+                "php": "8.4",
+                "interface": "eth0",
+                "python": "3.13",
+                "ssh_port": 0,
+            }
         assert operation == "ask"
         self.asked.append(arguments)
         return ANSWER

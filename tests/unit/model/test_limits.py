@@ -1,0 +1,45 @@
+"""What is beyond a bound of the engines is a problem, with its way out."""
+
+from pathlib import Path
+
+from stillup.heartbeat.packet_filter import datagrams
+from stillup.model.limits import MOST_SERVERS, TAKEN_PORTS, beyond, connections
+from stillup.model.problems import Problem
+from stillup.model.read import read_farm
+from stillup.parts import ports
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "farm.toml"
+
+
+def test_sshd_may_not_listen_where_a_part_does() -> None:
+    text = EXAMPLE.read_text() + "\n[ssh]\nport = 443\n"
+    problems = read_farm(text.encode(), "farm.toml")
+    assert isinstance(problems, tuple)
+    (problem,) = problems
+    assert isinstance(problem, Problem)
+    assert str(problem).endswith(
+        ": ssh.port: 443 is the port of the site; have sshd listen on another one [port-taken]"
+    )
+
+
+def test_every_port_of_the_parts_is_known_to_be_taken() -> None:
+    named = {name: port for name, port in vars(ports).items() if isinstance(port, int)}
+    assert set(TAKEN_PORTS) == set(named.values())
+
+
+def test_no_more_servers_than_the_daemons_filter_takes() -> None:
+    datagrams(b"SU", [f"10.0.0.{number}" for number in range(MOST_SERVERS)])
+    assert not [*beyond(MOST_SERVERS, 2, None, None)]
+    (one,) = beyond(MOST_SERVERS + 1, 2, None, None)
+    assert one.text == "has 251 servers; the heartbeat takes 250 at most"
+
+
+def test_no_more_workers_than_the_database_takes_connections() -> None:
+    assert connections(2000, 24) <= 100_000 < connections(2000, 25)
+    assert not [*beyond(30, 24, 2000, None)]
+    (one,) = beyond(30, 25, 2000, None)
+    assert one.text == (
+        "2000 on each of 25 web servers would need 100,080 connections to the database, which "
+        "takes 100,000 at most; take fewer"
+    )
+    assert not [*beyond(30, 25, "many", "22")]
