@@ -8,13 +8,13 @@ interruption, it does what is left.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillup.deploy.events import Told
 from stillup.deploy.package import Package, pack
 from stillup.deploy.session import Sessions, lock_all, open_all, raise_all, together
-from stillup.deploy.upload import Releases, listed, switch, upload
+from stillup.deploy.upload import Releases, aim, listed, switch, upload
 from stillup.errors import ChangeRefused, ChangeTakenBack
 from stillup.model.farm import Farm, Role
 from stillup.servers.connection import Access, Connection
@@ -57,6 +57,7 @@ async def _release(farm: Farm, access: Access, package: Package, tell: Tell) -> 
 
         await sessions.ask(bring, missing)
         switched = await _switch_all(sessions, has, package.release)
+        await _arrived(sessions, has)
         skipped = tuple(name for name in sessions.open if name not in ready)
     return Released(package.release, switched, skipped)
 
@@ -64,12 +65,14 @@ async def _release(farm: Farm, access: Access, package: Package, tell: Tell) -> 
 async def back(farm: Farm, access: Access, to: str | None = None) -> Released:
     """Serve the previous release on all web servers, or the release ``to`` that all still have.
 
+    Interrupted and called again without ``to``, it goes on to where it was going.
+
     Raises:
         ChangeRefused: If they have no common one to go back to; as ``release`` otherwise.
     """
     async with _web_servers(farm, access) as (sessions, ready):
         has = await sessions.ask(listed, ready)
-        target = to or _common_previous(has)
+        target = to or _interrupted_aim(has) or _common_previous(has)
         lacking = [name for name in ready if target not in has[name].all]
         if lacking:
             common = set.intersection(*(set(releases.all) for releases in has.values()))
@@ -77,7 +80,14 @@ async def back(farm: Farm, access: Access, to: str | None = None) -> Released:
                 f"{', '.join(lacking)} has no release {target}; all of them still have: "
                 f"{', '.join(sorted(common)) or 'none'}"
             )
-        switched = await _switch_all(sessions, has, target)
+        if to is None:
+            await sessions.ask(lambda session: aim(session, target), ready)
+            has = {name: replace(releases, aim=target) for name, releases in has.items()}
+        try:
+            switched = await _switch_all(sessions, has, target)
+        finally:
+            # Also when it was taken back: the next one is a new wish.
+            await _arrived(sessions, has)
         skipped = tuple(name for name in sessions.open if name not in ready)
     return Released(target, switched, skipped)
 
@@ -95,6 +105,18 @@ async def _web_servers(
         if not ready:
             raise ChangeRefused("no web server is set up yet; `stillup apply` does it")
         yield sessions, ready
+
+
+async def _arrived(sessions: Sessions, has: Mapping[str, Releases]) -> None:
+    """Forget on every server where a way back was going to."""
+    aiming = [name for name, releases in has.items() if releases.aim is not None]
+    if aiming:
+        await sessions.ask(lambda session: aim(session, None), aiming)
+
+
+def _interrupted_aim(has: Mapping[str, Releases]) -> str | None:
+    aims = {releases.aim for releases in has.values()} - {None}
+    return aims.pop() if len(aims) == 1 else None
 
 
 def _common_previous(has: Mapping[str, Releases]) -> str:

@@ -19,6 +19,8 @@ class Releases:
     current: str | None
     previous: str | None
     all: tuple[str, ...]
+    aim: str | None = None
+    """Which one all web servers were going back to when that was interrupted."""
 
 
 async def listed(session: Connection) -> Releases:
@@ -29,6 +31,7 @@ async def listed(session: Connection) -> Releases:
         _name(answer, "current"),
         _name(answer, "previous"),
         tuple(str(name) for name in names) if isinstance(names, list) else (),
+        _name(answer, "aim"),
     )
 
 
@@ -58,6 +61,11 @@ async def upload(session: Connection, package: Package) -> None:
 async def switch(session: Connection, release: str) -> None:
     """Serve ``release`` from now on."""
     await session.request("release.switch", {"release": release})
+
+
+async def aim(session: Connection, release: str | None) -> None:
+    """Note on the server which release all are going back to; None when they are there."""
+    await session.request("release.aim", {"release": release})
 
 
 def _read(package: Package, position: int) -> bytes:

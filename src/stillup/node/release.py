@@ -29,6 +29,7 @@ RELEASES = f"{SITE}/releases"
 POOL = "/run/php/site.sock"
 RESET = "/usr/lib/stillup/opcache.php"
 RESET_S = 10.0
+AIM = ".going-back-to"
 KEPT = 5
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -143,9 +144,29 @@ def back(world: World) -> JsonObject:
     return switch(world, before)
 
 
+def aim(world: World, name: str | None) -> JsonObject:
+    """Note that all web servers are going back to ``name``; None when they are there.
+
+    Without it, half of them back again looks like half of them not yet there, as a release and
+    the way back leave the same two names behind.
+    """
+    place = at(world, SITE) / AIM
+    if name is None:
+        place.unlink(missing_ok=True)
+    else:
+        _require_name(name)
+        disk.write_whole(place, name.encode())
+    return {}
+
+
+def _aim(world: World) -> str | None:
+    return (disk.read_regular(at(world, SITE) / AIM) or b"").decode(errors="replace") or None
+
+
 def listing(world: World) -> JsonObject:
-    """Return the releases, oldest first, the current and the previous one."""
+    """Return the releases, oldest first, the current and the previous one, and where to."""
     return {
+        "aim": _aim(world),
         "current": current(world),
         "previous": _pointed(world, "previous"),
         "releases": [path.name for path in _all(world)],

@@ -37,7 +37,9 @@ Operations:
     release.data     {"data": base64} -> {"received": bytes so far}
     release.end      {} -> {"release": str}; checked, unpacked, in place, not yet current
     release.switch   {"release": str} -> {"current", "previous": str|null, "opcache": str}
-    release.list     {} -> {"current": str|null, "previous": str|null, "releases": [str]}
+    release.list     {} -> {"current": str|null, "previous": str|null, "releases": [str],
+                     "aim": str|null}
+    release.aim      {"release": str|null} -> {}; which one all web servers are going back to
     release.back     {} -> as release.switch
 """
 
@@ -195,6 +197,11 @@ def _release_list(session: Session, _request: JsonObject) -> JsonObject:
     return release.listing(session.world)
 
 
+def _release_aim(session: Session, request: JsonObject) -> JsonObject:
+    wanted = text(request, "release") if request.get("release") is not None else None
+    return release.aim(session.world, wanted)
+
+
 OPERATIONS: dict[str, Operation] = {
     "facts": _facts,
     "lock": _lock,
@@ -211,6 +218,7 @@ OPERATIONS: dict[str, Operation] = {
     "release.switch": _release_switch,
     "release.list": _release_list,
     "release.back": _release_back,
+    "release.aim": _release_aim,
 }
 
 

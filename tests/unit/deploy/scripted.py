@@ -30,6 +30,7 @@ class ScriptedServer:
     previous: str | None = None
     releases: list[str] = field(default_factory=list)
     uploading: str | None = None
+    aim: str | None = None
     yielded: bool = False
     locked_by: int | None = None
     applies: int = 0
@@ -184,7 +185,13 @@ class ScriptedServer:
             "current": self.release,
             "previous": self.previous,
             "releases": list[Json](self.releases),
+            "aim": self.aim,
         }
+
+    def _release_aim(self, arguments: Mapping[str, Json]) -> JsonObject:
+        wanted = arguments["release"]
+        self.aim = None if wanted is None else str(wanted)
+        return {}
 
     def _release_begin(self, arguments: Mapping[str, Json]) -> JsonObject:
         self.uploading = str(arguments["release"])
@@ -388,6 +395,7 @@ class ScriptedFarm:
                 "applied": one.applied,
                 "drained": dict(one.drained),
                 "release": one.release,
+                "aim": one.aim,
                 "accounts": [*sorted(one.accounts)],
                 "yielded": one.yielded,
                 "locked": one.locked_by is not None,

@@ -154,3 +154,35 @@ def test_a_release_killed_at_any_request_arrives_when_run_again(
         scripted.renew()
         before = whole.servers["web1"].previous
         assert asyncio.run(back(CHANGED, scripted.access)).release == before
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_going_back_killed_at_any_request_arrives_when_run_again(
+    source: Path, tmp_path: Path, *, done: bool
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.php").write_text("<?php echo 2;")
+
+    def two_releases() -> ScriptedFarm:
+        scripted = serving(source)
+        asyncio.run(release(FARM, scripted.access, site, tell=lambda _: None))
+        scripted.renew()
+        return scripted
+
+    def went_back(scripted: ScriptedFarm) -> str:
+        return asyncio.run(back(FARM, scripted.access)).release
+
+    whole = two_releases()
+    first = went_back(whole)
+    end, count = whole.end(), len(whole.access.requests)
+    for at in range(1, count + 1):
+        scripted = two_releases()
+        scripted.access.kill = Fault(at, done)
+        assert interrupted(partial(went_back, scripted))
+        # The last server has forgotten where they were going, so they are known to be there.
+        was_over = done and at == count
+        scripted.renew()
+        if not was_over:
+            assert went_back(scripted) == first, at
+        assert scripted.end() == end, at

@@ -98,6 +98,7 @@ def test_back_leads_to_the_release_before_and_back_again(world: Folder) -> None:
     release.switch(world, "two")
     assert release.back(world)["current"] == "one"
     assert release.listing(world) == {
+        "aim": None,
         "current": "one",
         "previous": "two",
         "releases": ["one", "two"],
@@ -200,6 +201,7 @@ def test_killed_at_any_step_and_released_again_it_arrives_at_the_same_end(world:
         act()
         assert (again.root / "srv/site/current/public/index.php").read_text() == "second"
         assert release.listing(again) == {
+            "aim": None,
             "current": "two",
             "previous": "one",
             "releases": ["one", "two"],
@@ -232,3 +234,14 @@ def test_a_full_disk_at_any_step_leaves_the_old_release_served(world: Folder) ->
         assert left(again) == []
         shutil.rmtree(again.root)
     assert step > 5
+
+
+def test_where_all_are_going_back_to_is_kept_until_they_are_there(world: Folder) -> None:
+    put(world, "one", site("first"))
+    release.aim(world, "one")
+    assert release.listing(world)["aim"] == "one"
+    release.aim(world, None)
+    release.aim(world, None)
+    assert release.listing(world)["aim"] is None
+    with pytest.raises(InputRefused, match="cannot name a release"):
+        release.aim(world, "../one")
