@@ -7,6 +7,8 @@ from stillup.model.problems import Path
 
 MOST_SERVERS = 250
 """So many senders the daemon's packet filter in the kernel tells apart."""
+MOST_WORKERS = 2000
+"""PHP processes on a web server; more is a mistake in its own right."""
 MOST_CONNECTIONS = 100_000
 """MariaDB's bound for ``max_connections``."""
 SPARE_CONNECTIONS = 30
@@ -48,7 +50,9 @@ def beyond(servers: int, webs: int, php_workers: object, ssh_port: object) -> It
         told = f"{ssh_port} is the port of {TAKEN_PORTS[ssh_port]}; have sshd listen on another one"
         yield Beyond(("ssh", "port"), told, "port-taken")
     workers = 16 if php_workers is None else php_workers
-    if isinstance(workers, int) and connections(workers, webs) > MOST_CONNECTIONS:
+    if not isinstance(workers, int) or not 0 < workers <= MOST_WORKERS:
+        return
+    if connections(workers, webs) > MOST_CONNECTIONS:
         told = (
             f"{workers} on each of {webs} web servers would need {connections(workers, webs):,} "
             f"connections to the database, which takes {MOST_CONNECTIONS:,} at most; take fewer"

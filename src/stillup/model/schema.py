@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from stillup.model import addresses, values
+from stillup.model import addresses, limits, values
 from stillup.model.farm import Balance, Role
 from stillup.model.problems import shown
 from stillup.model.quantities import DurationBetween, SizeBetween
@@ -246,7 +246,7 @@ class WebSection(Section):
     php_workers: int = Field(
         default=16,
         ge=1,
-        le=2000,
+        le=limits.MOST_WORKERS,
         description="PHP processes on each web server, 1 to 2000: so many pages are made at "
         "once. Each may take `php_memory`.",
     )
