@@ -1,0 +1,65 @@
+"""``./test``: what runs a second time, what fails for good, and what is told as unknown."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STUBS = ("scripts/prepare", *(f".venv/bin/{name}" for name in ("ruff", "mypy", "lint-imports")))
+CASES = {
+    "all passed": ("def test_unit(): pass", 0, ()),
+    "a test without machines fails once": (
+        "def test_unit(): first_time_fails('unit')",
+        1,
+        ("what needs no machine failed: not run again",),
+    ),
+    "a machine's test fails once": (
+        "@pytest.mark.lab\ndef test_lab(): first_time_fails('lab')",
+        0,
+        ("what failed, once more", "1 passed"),
+    ),
+    "a machine's test fails twice": ("@pytest.mark.netns\ndef test_lab(): assert False", 1, ()),
+    "two holders": (
+        "@pytest.mark.lab\ndef test_lab():\n    first_time_fails('two answered for the address')",
+        1,
+        ("not run again",),
+    ),
+    "not measured": (
+        "@pytest.mark.lab\ndef test_lab(): pytest.skip('not measured: the host was busy')",
+        0,
+        ("UNKNOWN, which is not passed", "not measured: the host was busy"),
+    ),
+}
+BEGINNING = """\
+import pathlib, pytest
+def first_time_fails(why):
+    mark = pathlib.Path("was-here")
+    if not mark.exists():
+        mark.touch()
+        raise AssertionError(why)
+"""
+
+
+@pytest.mark.parametrize(("text", "code", "words"), CASES.values(), ids=CASES)
+def test_the_command_ends_as_it_should(
+    tmp_path: Path, text: str, code: int, words: tuple[str, ...]
+) -> None:
+    shutil.copy(ROOT / "test", tmp_path)
+    for stub in (*STUBS, ".venv/bin/stillup", ".venv/bin/python"):
+        path = tmp_path / stub
+        path.parent.mkdir(parents=True, exist_ok=True)
+        what = f'exec {sys.executable} "$@"' if stub.endswith("python") else ":"
+        path.write_text(f"#!/bin/sh\n{what}\n")
+        path.chmod(0o755)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    lab: x\n    netns: x\n")
+    (tmp_path / "test_it.py").write_text(BEGINNING + text + "\n")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    done = subprocess.run(
+        ["./test"], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert all(word in done.stdout for word in words), done.stdout
