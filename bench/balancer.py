@@ -34,6 +34,7 @@ from stillup.model.read import read_farm
 from stillup.node.bundle import Bundle, Facts
 from stillup.parts.base import SYSCTLS
 from stillup.parts.bundle import wanted
+from stillup.parts.heartbeat import TELLS_HAPROXY
 
 FARM = b"""
 [farm]
@@ -267,6 +268,8 @@ def _serve(web: Host, balancer: Host) -> None:
     web.start("php-fpm8.4", "--nodaemonize", "--fpm-config", "/etc/php/8.4/fpm/php-fpm.conf")
     web.start("nginx", "-g", "daemon off;")
     ours = ("-f", "/etc/haproxy/haproxy.cfg", "-f", "/etc/haproxy/stats.cfg")
+    balancer.run("groupadd", "--force", "--system", TELLS_HAPROXY)
+    balancer.run("haproxy", "-c", "-q", *ours)
     balancer.start("haproxy", "-W", *ours)
     balancer.start("haproxy", "-W", "-f", "/etc/haproxy/recipe.cfg")
 
