@@ -12,6 +12,8 @@ The rules:
   when the last is up again.
 * A new password (or name) of the site's account is taken beside the old one first, and the old
   one goes when every web server has the new.
+* A web server that left the farm file is drained before anything else, as the database server
+  and the firewalls forget it before the balancers do.
 * What an interrupted apply had drained is undrained, what the user drained stays so.
 
 The plan is made anew from what is seen each time, so an apply that was interrupted anywhere
@@ -54,7 +56,9 @@ class Plan:
 
 def plan(situation: Situation) -> Plan:
     """Decide what an apply does in ``situation``; no steps when nothing is to be done."""
-    steps = list(_leftovers(situation))
+    # First of all: the database server knows a web server that has left no more.
+    steps: list[Step] = [Drain(web, at, for_good=True) for web, at in situation.leaving.items()]
+    steps += _leftovers(situation)
     for role in ORDER:
         steps += _phase(situation, role)
         if role is Role.WEB:

@@ -10,13 +10,17 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Send ``web`` no new users, at every balancer of ``at``, and let its open sessions end."""
+    """Send ``web`` no new users, at every balancer of ``at``, and let its open sessions end.
+
+    ``for_good``: it has left the farm file, and nobody gives it users again.
+    """
 
     web: str
     at: tuple[str, ...]
+    for_good: bool = False
 
     def __str__(self) -> str:
-        return f"drain {self.web} at {_list(self.at)}"
+        return f"drain {self.web} at {_list(self.at)}{', for good' if self.for_good else ''}"
 
 
 @dataclass(frozen=True, slots=True)

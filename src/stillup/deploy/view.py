@@ -59,6 +59,21 @@ class Situation:
             and any(change.name == ACCOUNT for change in self.standings[name].changes)
         )
 
+    @cached_property
+    def leaving(self) -> Mapping[str, tuple[str, ...]]:
+        """Web servers that left the farm file, with the balancers that still send them users.
+
+        None of them when nobody else would be left to serve.
+        """
+        stays = {server.name for server in self.farm.having(Role.WEB)}
+        others = any(self.is_up(web) and not self.is_kept_drained(web) for web in self.webs)
+        found: dict[str, tuple[str, ...]] = {}
+        for balancer in self.balancers if others else ():
+            for web, seen in (self.standings[balancer].backends or {}).items():
+                if web not in stays and not seen.drained_by:
+                    found[web] = (*found.get(web, ()), balancer)
+        return found
+
     def turn_of(self, role: Role) -> tuple[str, ...]:
         """Return the reached servers whose turn comes with ``role``."""
         return tuple(

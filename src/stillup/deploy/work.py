@@ -108,7 +108,8 @@ class Work:
             await together({balancer: self._vip(balancer, "resume")})
 
     async def _drain(self, step: Drain) -> None:
-        self._drained[step.web] = step.at
+        if not step.for_good:
+            self._drained[step.web] = step.at
         left: dict[str, int] = {}
 
         async def empty() -> bool:

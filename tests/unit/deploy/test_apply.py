@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,17 @@ def test_a_new_web_server_gets_what_the_others_serve_and_nothing_else(
     scripted.renew()
     applied(scripted, FARM, source)
     assert scripted.servers["web2"].release == scripted.servers["web1"].release
+
+
+def test_a_web_server_that_left_the_farm_file_is_drained_before_anything_is_changed(
+    tmp_path: Path,
+) -> None:
+    source = site(tmp_path)
+    scripted = serving(source)
+    left = replace(FARM, servers=tuple(one for one in FARM.servers if one.name != "web3"))
+    scripted.renew()
+    applied(scripted, left, source)
+    asked = scripted.access.requests
+    drains = [asked.index((balancer, "drain")) for balancer in ("lb1", "lb2")]
+    assert max(drains) < min(asked.index((name, "apply")) for name in ("db1", "web1", "lb2"))
+    assert not scripted.violations
