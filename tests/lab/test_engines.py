@@ -81,6 +81,9 @@ def servers(case: Case, scratch: Path) -> Iterator[Server]:
         server = Server(folder, lower, bundle)
         for file in bundle.files:
             server.write(file, file.text)
+        for user in bundle.users:
+            made = server.run("useradd", "--system", "--user-group", "--no-create-home", user.name)
+            assert made.returncode == 0, made.stderr
         yield server
         shutil.rmtree(folder)
 
