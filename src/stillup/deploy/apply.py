@@ -8,7 +8,7 @@ on. A server that fails stops the rest.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -122,12 +122,18 @@ async def apply(
         _tell_reached(sessions, began, report)
         _require_reached(sessions, wishes)
         await lock_all(sessions, what="apply")
-        with await _look(farm, secrets, source, sessions) as looked:
-            report(Planned(looked.plan))
-            _refuse(looked.plan, wishes)
-            work = Work(sessions, looked.survey, looked.package, wishes, report)
-            await _run(looked.plan, work, stop or Stop(), report)
-    return Outcome(looked.plan, time.monotonic() - began)
+        done: tuple[Step, ...] = ()
+        while True:
+            with await _look(farm, secrets, source, sessions) as looked:
+                report(Planned(looked.plan))
+                _refuse(looked.plan, wishes)
+                work = Work(sessions, looked.survey, looked.package, wishes, report)
+                await _run(looked.plan, work, stop or Stop(), report)
+            done += looked.plan.steps
+            # Each completes one change of who votes, so this ends.
+            if not looked.plan.again:
+                break
+    return Outcome(replace(looked.plan, steps=done), time.monotonic() - began)
 
 
 async def _look(farm: Farm, secrets: Secrets, source: Path, sessions: Sessions) -> _Looked:

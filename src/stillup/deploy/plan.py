@@ -10,6 +10,7 @@ The rules:
   web server is drained at every balancer before, if another can serve meanwhile; a balancer
   hands the virtual IP over before, if the change would disturb it; the next one's turn comes
   when the last is up again.
+* A change of who votes, of the balancers or of the lease goes round all of this (``membership.py``).
 * A new password (or name) of the site's account is taken beside the old one first, and the old
   one goes when every web server has the new.
 * A web server that left the farm file is drained before anything else, as the database server
@@ -24,6 +25,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stillup.deploy.impact import disturbs_address, disturbs_vote
+from stillup.deploy.membership import rounds
 from stillup.deploy.refusals import Refusal, refusals, warnings
 from stillup.deploy.standing import BY_APPLY, Standing
 from stillup.deploy.steps import (
@@ -52,6 +54,8 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
     standings: Mapping[str, Standing] = field(default_factory=dict, repr=False)
+    again: bool = False
+    """An earlier change of who votes is completed first; the rest is for another apply."""
 
 
 def plan(situation: Situation) -> Plan:
@@ -67,10 +71,17 @@ def plan(situation: Situation) -> Plan:
         steps = _keeping_old(steps, name)
         if not situation.unreached:
             steps.append(Change((name,)))
+    changing = rounds(situation)
+    if changing is not None:
+        steps = [*changing.before, *([] if changing.alone else steps), *changing.after]
     if steps:
         steps += _at_the_end(situation)
     return Plan(
-        tuple(steps), refusals(situation, steps), warnings(situation), dict(situation.standings)
+        tuple(steps),
+        refusals(situation, steps, changing),
+        warnings(situation),
+        dict(situation.standings),
+        again=changing is not None and changing.alone,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stillup.deploy.electorates import parting
 from stillup.deploy.impact import disturbs_address, stops_database
+from stillup.deploy.membership import Rounds
 from stillup.deploy.standing import BY_USER
 from stillup.deploy.steps import Step
 from stillup.deploy.view import Situation
@@ -22,12 +23,18 @@ class Refusal:
         return f"{self.text} [{self.code}]"
 
 
-def refusals(situation: Situation, steps: Iterable[Step]) -> tuple[Refusal, ...]:
+def refusals(
+    situation: Situation, steps: Iterable[Step], changing: Rounds | None
+) -> tuple[Refusal, ...]:
     """Return every reason not to begin with ``steps``, in the order for a person to read them."""
     return (
         *_unreached(situation),
         *_by_hand(situation),
-        *(tuple(_voters(situation)) or _candidates(situation, steps)),
+        *(
+            (tuple(_voters(situation)) or _candidates(situation, steps))
+            if changing is None
+            else (Refusal(*words) for words in changing.refused)
+        ),
         *_ill_webs(situation),
         *_releases(situation),
     )

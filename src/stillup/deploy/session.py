@@ -77,6 +77,11 @@ async def lock_all(sessions: Sessions, *, what: str) -> None:
         await sessions.ask(lambda session: session.request("lock", {"owner": owner}), some)
 
 
+async def pause(seconds: float) -> None:
+    """Let so much time pass: what is waited for is the time itself."""
+    await asyncio.sleep(seconds)
+
+
 async def until(is_so: Callable[[], Awaitable[bool]], *, within_s: float) -> bool:
     """Ask until it is so, and tell whether it came to be in time.
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from stillup.heartbeat.changing import Change as ElectorateChange
+from stillup.heartbeat.changing import Side, change
+from stillup.heartbeat.settings_reader import Reader
 from stillup.node.message import Json, JsonObject
 
 BY_APPLY = "apply"
@@ -53,6 +56,12 @@ class Heartbeat:
     """Whom it votes with, itself left out."""
     candidates: frozenset[str] = frozenset()
     """Who may hold the virtual IP, by the list that it votes by."""
+    side: Side | None = None
+    """Everybody that takes part, by what it goes by now; None if it did not tell."""
+    change: ElectorateChange | None = None
+    """How far it is in a change of who takes part; None for no change."""
+    holders: frozenset[str] = frozenset()
+    """Who holds an address, as far as it knows."""
     yielding: bool = False
     """It stands back, because it was asked to let another hold the address."""
     votes: bool = True
@@ -161,12 +170,18 @@ def heartbeat(data: Json) -> Heartbeat | None:
     if not isinstance(data, dict) or "healthy" not in data:
         return None
     holding, voters, candidates = (data.get(key) for key in ("holding", "voters", "candidates"))
+    holder, reader = data.get("holder"), Reader(data)
     return Heartbeat(
         data.get("healthy") is True,
         str(data.get("reason") or ""),
         bool(holding),
         frozenset(voters) if isinstance(voters, dict) else frozenset(),
         frozenset(map(str, candidates)) if isinstance(candidates, list) else frozenset(),
+        side=_side(data),
+        change=change(reader),
+        holders=frozenset(str(name) for name in holder.values() if name is not None)
+        if isinstance(holder, dict)
+        else frozenset(),
         yielding=_is_positive(data.get("yielding_s")),
         votes=not _is_positive(data.get("silent_s")),
         **_draining(data.get("vips")),
@@ -183,6 +198,30 @@ def _draining(vips: Json) -> _Draining:
             (float(each) for each in left if isinstance(each, int | float)), default=0
         ),
     )
+
+
+def _side(data: JsonObject) -> Side | None:
+    """Read who takes part by a daemon's status; None where it does not tell all of it."""
+    voters, candidates, lease_ms = (data.get(key) for key in ("voters", "candidates", "lease_ms"))
+    if not isinstance(voters, dict) or not isinstance(candidates, list):
+        return None
+    if not isinstance(lease_ms, (int, float)) or not candidates:
+        return None
+    others = {
+        name: str(peer.get("address")) for name, peer in voters.items() if isinstance(peer, dict)
+    }
+    witness = data.get("witness")
+    side = Side(
+        {**others, str(data.get("name")): str(data.get("address"))},
+        tuple(map(str, candidates)),
+        lease_ms / 1000,
+        witness if isinstance(witness, str) else None,
+    )
+    try:
+        _ = side.electorate
+    except ValueError:
+        return None
+    return side
 
 
 def _is_up(row: JsonObject) -> bool:

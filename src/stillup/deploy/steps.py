@@ -7,6 +7,9 @@ to be flipped.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from stillup.heartbeat.changing import Change as ElectorateChange
+from stillup.heartbeat.changing import Stage
+
 
 @dataclass(frozen=True, slots=True)
 class Drain:
@@ -118,8 +121,56 @@ class AwaitHolder:
         return f"wait until {_list(self.balancers, 'or')} holds the virtual IP"
 
 
+@dataclass(frozen=True, slots=True)
+class Elect:
+    """Bring ``server`` to a stage of a change of who votes (``heartbeat/changing.py``)."""
+
+    server: str
+    change: ElectorateChange
+
+    def __str__(self) -> str:
+        words = {
+            Stage.BEFORE: "goes on voting by the list of before",
+            Stage.JOINT: "votes by the lists of before and after together",
+            Stage.SETTLED: "no longer hears who votes by the list of before alone",
+            Stage.AFTER: "votes by the list of after",
+        }
+        return f"{self.server} {words[self.change.stage]}"
+
+
+@dataclass(frozen=True, slots=True)
+class OutwaitGrants:
+    """Wait until whatever was granted by the old list alone has run out."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"wait {self.seconds:g} s, until what was granted by the list of before has run out"
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The change of who votes is over at ``servers``."""
+
+    servers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{_list(self.servers)} forget the list of before"
+
+
 Step: TypeAlias = (
-    Drain | Undrain | Change | FirstRelease | AwaitUp | Yield | Resume | AwaitVote | AwaitHolder
+    Drain
+    | Undrain
+    | Change
+    | FirstRelease
+    | AwaitUp
+    | Yield
+    | Resume
+    | AwaitVote
+    | AwaitHolder
+    | Elect
+    | OutwaitGrants
+    | Forget
 )
 
 

@@ -5,7 +5,7 @@ from typing import Protocol, assert_never
 
 from stillup.deploy.events import Report, Told
 from stillup.deploy.package import Package
-from stillup.deploy.session import Sessions, together, until
+from stillup.deploy.session import Sessions, pause, together, until
 from stillup.deploy.standing import BY_APPLY, Backend, Heartbeat, backends, changes, heartbeat
 from stillup.deploy.steps import (
     AwaitHolder,
@@ -13,7 +13,10 @@ from stillup.deploy.steps import (
     AwaitVote,
     Change,
     Drain,
+    Elect,
     FirstRelease,
+    Forget,
+    OutwaitGrants,
     Resume,
     Step,
     Undrain,
@@ -83,18 +86,30 @@ class Work:
                 await self._change(step)
             case FirstRelease():
                 await self._first_release(step)
-            case AwaitUp():
-                await self._await_up(step)
             case Yield():
                 await self._yield(step)
             case Resume():
                 await self._resume(step.balancer)
+            case AwaitUp() | AwaitVote() | AwaitHolder() | OutwaitGrants():
+                await self._await(step)
+            case Elect():
+                await self._elect(step.server, step.change.as_json())
+            case Forget():
+                for server in step.servers:
+                    await self._elect(server, None)
+            case _:
+                assert_never(step)
+
+    async def _await(self, step: AwaitUp | AwaitVote | AwaitHolder | OutwaitGrants) -> None:
+        match step:
+            case AwaitUp():
+                await self._await_up(step)
             case AwaitVote():
                 await self._await_vote(step.servers)
             case AwaitHolder():
                 await self._await_holder(step.balancers)
-            case _:
-                assert_never(step)
+            case OutwaitGrants():
+                await pause(step.seconds)
 
     async def let_go(self) -> None:
         """Give users back to what we drained, and the address to who may hold it.
@@ -234,6 +249,9 @@ class Work:
         if action == "yield":
             arguments["seconds"] = YIELD_FOR_S
         await self._sessions.open[balancer].request("vip", arguments)
+
+    async def _elect(self, server: str, change: JsonObject | None) -> None:
+        await self._sessions.open[server].request("electorate", {"change": change})
 
     async def _await_vote(self, servers: tuple[str, ...]) -> None:
         async def all_vote() -> bool:

@@ -33,6 +33,8 @@ Operations:
     vip              {"action": "yield"|"resume"|"failover", "seconds"?: int, "to"?: str,
                      "address"?: str} -> the daemon's answer; or {"action": "force", "dead":
                      [str], "go": bool, "address"?: str} -> {"risks": [str], "forced": bool}
+    electorate       {"change": object|null} -> {"changed": bool}; who votes, while that changes (see
+                     ``stillup.heartbeat.changing``); a daemon that runs goes by it at once
     release.begin    {"release": str, "sha256": hex, "size": bytes} -> {"have": bool}
     release.data     {"data": base64} -> {"received": bytes so far}
     release.end      {} -> {"release": str}; checked, unpacked, in place, not yet current
@@ -53,7 +55,7 @@ import time
 from typing import TYPE_CHECKING
 
 from stillup.errors import InputRefused
-from stillup.node import daemon, haproxy, release
+from stillup.node import daemon, electorate, haproxy, release
 from stillup.node.apply import apply
 from stillup.node.bundle import Bundle
 from stillup.node.codec import decode
@@ -161,6 +163,13 @@ def _vip(session: Session, request: JsonObject) -> JsonObject:
             raise InputRefused(f"vip: there is no action {other!r}")
 
 
+def _electorate(session: Session, request: JsonObject) -> JsonObject:
+    change = request.get("change")
+    if change is not None and not isinstance(change, dict):
+        raise InputRefused("electorate: change must be an object or null")
+    return {"changed": electorate.set_change(session.world, change)}
+
+
 def _release_begin(session: Session, request: JsonObject) -> JsonObject:
     session.drop_upload()
     name, digest = text(request, "release"), text(request, "sha256")
@@ -212,6 +221,7 @@ OPERATIONS: dict[str, Operation] = {
     "ask": _ask,
     "drain": _drain,
     "vip": _vip,
+    "electorate": _electorate,
     "release.begin": _release_begin,
     "release.data": _release_data,
     "release.end": _release_end,
