@@ -92,11 +92,8 @@ class Work:
                 await self._resume(step.balancer)
             case AwaitUp() | AwaitVote() | AwaitHolder() | OutwaitGrants():
                 await self._await(step)
-            case Elect():
-                await self._elect(step.server, step.change.as_json())
-            case Forget():
-                for server in step.servers:
-                    await self._elect(server, None)
+            case Elect() | Forget():
+                await self._elect(step)
             case _:
                 assert_never(step)
 
@@ -192,7 +189,8 @@ class Work:
         if mine is None or not mine.holding:
             return
         peers = await self._sessions.ask(_heartbeat, step.peers)
-        if not any(peer and peer.healthy for peer in peers.values()):
+        able = [name for name, peer in peers.items() if peer and peer.healthy]
+        if not able:
             if self._forced.force:
                 self._report(Told(step.balancer, "no other balancer can take the virtual IP"))
                 return
@@ -205,7 +203,8 @@ class Work:
                 f"({reasons}), so it was left as it was; --force changes it all the same"
             )
         self._yielded.append(step.balancer)
-        await self._vip(step.balancer, "yield")
+        # To one of them by name: a balancer that is leaving the farm may be as fit.
+        await self._vip(step.balancer, "yield", able[0])
         await self._await_holder(step.peers)
         await self._await_drained(step.balancer)
 
@@ -244,14 +243,20 @@ class Work:
                 "change; `stillup status` says why"
             )
 
-    async def _vip(self, balancer: str, action: str) -> None:
+    async def _vip(self, balancer: str, action: str, to: str | None = None) -> None:
         arguments: JsonObject = {"action": action}
         if action == "yield":
             arguments["seconds"] = YIELD_FOR_S
+        if to is not None:
+            arguments["to"] = to
         await self._sessions.open[balancer].request("vip", arguments)
 
-    async def _elect(self, server: str, change: JsonObject | None) -> None:
-        await self._sessions.open[server].request("electorate", {"change": change})
+    async def _elect(self, step: Elect | Forget) -> None:
+        servers = step.servers if isinstance(step, Forget) else (step.server,)
+        change = None if isinstance(step, Forget) else step.change.as_json()
+        # One after another: a daemon that does not take it stops the round at the first.
+        for server in servers:
+            await self._sessions.open[server].request("electorate", {"change": change})
 
     async def _await_vote(self, servers: tuple[str, ...]) -> None:
         async def all_vote() -> bool:

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from stillup.deploy import survey
+from stillup.deploy import survey, work
 from stillup.model.farm import Farm, Secrets, Server
 from stillup.node.bundle import Bundle, Facts
 from stillup.node.codec import encode
@@ -39,7 +39,11 @@ def rendered_once() -> Iterator[None]:
         code = given
         return remembered(farm, server, secrets, facts, keeps_old)
 
+    async def no_time(_seconds: float) -> None:
+        """The script's grants last no time."""
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "pause", no_time)
         patch.setattr(survey, "wanted", wanted_once)
         patch.setattr(survey, "encode", cache(encode))
         yield

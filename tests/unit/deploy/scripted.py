@@ -4,11 +4,16 @@ It keeps a list of ``violations``: moments at which a real farm's users would ha
 asked for. A test demands that there are none, whatever was interrupted.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import combinations
 
 from stillup.errors import ChangeRefused, ServerFailed
+from stillup.heartbeat.membership import Configuration, is_kin
+from stillup.heartbeat.settings import DaemonSettings, parse
 from stillup.model.farm import Farm, Role, Server
 from stillup.node.message import Json, JsonObject
 from stillup.parts.database import ACCOUNT, native_hash
@@ -44,6 +49,8 @@ class ScriptedServer:
     """The move that its heartbeat refused last."""
     ill: str = ""
     """Why a balancer's heartbeat would not take the address; "" for no reason."""
+    change: JsonObject | None = None
+    """What its heartbeat was told of a change of who votes."""
 
     @property
     def name(self) -> str:
@@ -81,8 +88,15 @@ class ScriptedServer:
         )
 
     def may_hold(self) -> bool:
-        is_balancer = Role.BALANCER in self.server.roles
-        return is_balancer and self.farm.alive(self.name) and self.applied is not None
+        """Whether it runs as a balancer, and may stand by the list that it votes by."""
+        if not self.farm.alive(self.name) or not self.is_balancing():
+            return False
+        told = self.voting()
+        return told is not None and self.name in told.configuration.electorate.eligible
+
+    def is_balancing(self) -> bool:
+        """Whether HAProxy was brought to it."""
+        return any(path == "/etc/haproxy/haproxy.cfg" for path in _files(self.applied))
 
     def in_use_at(self, balancer: "ScriptedServer") -> bool:
         return self.name in balancer.known_webs() and self.name not in balancer.drained
@@ -96,6 +110,17 @@ class ScriptedServer:
             if file["path"] == "/etc/haproxy/haproxy.cfg"
         )
         return [web for web in self.farm.webs() if f"server {web} " in text]
+
+    def voting(self) -> DaemonSettings | None:
+        """Return what its heartbeat goes by; None where none runs."""
+        if self.applied is None:
+            return None
+        text = next(
+            str(file["text"])
+            for file in _objects(self.applied["files"])
+            if file["path"] == "/etc/stillup/heartbeat.json"
+        )
+        return _settings(text, json.dumps(self.change))
 
     # Operations.
 
@@ -126,6 +151,7 @@ class ScriptedServer:
         self.farm.watch_accounts()
         self.applies += 1
         self.farm.elect()
+        self.farm.watch_votes()
         return {"changed": changes, "seconds": 0.1}
 
     def _state(self, _: Mapping[str, Json]) -> JsonObject:
@@ -139,7 +165,7 @@ class ScriptedServer:
 
     def _drain(self, arguments: Mapping[str, Json]) -> JsonObject:
         web, by = str(arguments["server"]), str(arguments["by"])
-        if self.applied is None or web not in self.known_webs():
+        if not self.is_balancing() or web not in self.known_webs():
             raise ServerFailed(f"{self.name}: HAProxy has no server {web}")
         if by == "apply" and self.drained.get(web) == "user":
             return {"sessions": 0}
@@ -155,7 +181,7 @@ class ScriptedServer:
         if arguments["action"] == "force":
             return self._force(arguments)
         self.yielded = arguments["action"] == "yield"
-        self.farm.elect()
+        self.farm.elect(arguments.get("to"))
         return {}
 
     def _failover(self, arguments: Mapping[str, Json]) -> JsonObject:
@@ -179,6 +205,13 @@ class ScriptedServer:
         if arguments["go"]:
             self.farm.holder = self.name
         return {"risks": [f"{self.name} will hold without {dead[0]}"], "forced": arguments["go"]}
+
+    def _electorate(self, arguments: Mapping[str, Json]) -> JsonObject:
+        change = arguments["change"]
+        assert change is None or isinstance(change, dict)
+        self.change = change
+        self.farm.watch_votes()
+        return {"changed": True}
 
     def _release_list(self, _: Mapping[str, Json]) -> JsonObject:
         return {
@@ -255,7 +288,7 @@ class ScriptedServer:
             self.farm.violations.append(f"{self.name} was disturbed while it held the address")
 
     def _haproxy(self) -> Json:
-        if self.applied is None or Role.BALANCER not in self.server.roles:
+        if not self.is_balancing():
             return None
         rows: list[Json] = []
         for web in self.known_webs():
@@ -277,8 +310,21 @@ class ScriptedServer:
         if self.applied is None:
             return None
         holding: list[Json] = ["10.0.0.1"] if self.farm.holder == self.name else []
-        voters: JsonObject = {name: {"heard_ms": 1} for name in self.farm.servers}
+        told = self.voting()
+        assert told is not None
+        voters: JsonObject = {
+            name: {"heard_ms": 1, "address": address}
+            for name, address in told.voters.items()
+            if name != self.name
+        }
         return {
+            "name": self.name,
+            "address": told.address,
+            "candidates": list[Json](told.candidates),
+            "lease_ms": round(told.lease_s * 1000),
+            "witness": told.witness,
+            "change": self.change,
+            "holder": {"10.0.0.1": self.farm.holder},
             "healthy": self.may_hold() and not self.ill,
             "reason": self.ill,
             "holding": holding,
@@ -326,6 +372,7 @@ class ScriptedFarm:
             other.servers[name].applied = one.applied
             other.servers[name].applies = one.applies
             other.servers[name].accounts = one.accounts
+            other.servers[name].change = one.change
             other.servers[name].drained = dict(one.drained)
             other.servers[name].release = one.release
             other.servers[name].previous = one.previous
@@ -362,13 +409,34 @@ class ScriptedFarm:
                 if not self.lets_in(account):
                     self.violations.append(f"{name} is not let into the database as {account}")
 
-    def elect(self) -> None:
+    def watch_votes(self) -> None:
+        """Two balancers that could both have enough votes are two holders, sooner or later.
+
+        And the holder must go on having enough while who votes is being changed.
+        """
+        told = {
+            name: settings.configuration
+            for name, one in self.servers.items()
+            if (settings := one.voting()) is not None
+        }
+        both, able = _possible(tuple(sorted(told.items(), key=lambda item: item[0])))
+        self.violations += [f"{one} and {other} could both hold" for one, other in both]
+        if self.holder in told and self.holder not in able:
+            self.violations.append(f"{self.holder} holds and has not enough votes any more")
+
+    def become(self, model: Farm) -> None:
+        """Give the servers the roles of another farm file; who is not in it stays as it is."""
+        for server in model.servers:
+            self.servers[server.name].server = server
+
+    def elect(self, to: Json = None) -> None:
         """Let the address move where heartbeats would."""
         holder = self.servers.get(self.holder or "")
         if holder and holder.may_hold() and not holder.yielded:
             return
         fit = [one for one in self.servers.values() if one.may_hold()]
         willing = [one for one in fit if not one.yielded] or fit
+        willing.sort(key=lambda one: one.name != to)
         self.holder = willing[0].name if willing else None
 
     def watch_web(self, web: ScriptedServer) -> None:
@@ -440,3 +508,42 @@ def _list(data: Json) -> list[Json]:
 
 def _objects(data: Json) -> list[JsonObject]:
     return [item for item in _list(data) if isinstance(item, dict)]
+
+
+@cache
+def _settings(text: str, change: str) -> DaemonSettings:
+    values = {**json.loads(text), "change": json.loads(change)}
+    return parse(json.dumps(values).encode(), "heartbeat.json")
+
+
+@cache
+def _possible(
+    told: tuple[tuple[str, Configuration], ...],
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return which balancers could hold at the same time, and which could hold at all."""
+    every = dict(told)
+    sets = {name: _enough(every, name) for name in every if name in every[name].electorate.eligible}
+    both = [
+        (one, other)
+        for one, other in combinations(sets, 2)
+        if any(a.isdisjoint(b) for a in sets[one] for b in sets[other])
+    ]
+    return both, [name for name, enough in sets.items() if enough]
+
+
+def _enough(told: Mapping[str, Configuration], asker: str) -> list[frozenset[str]]:
+    """Return the smallest sets of servers that believe the asker and are enough for it."""
+    own = told[asker]
+    believers = [
+        name
+        for name, other in told.items()
+        if is_kin(own.fingerprint, own.predecessor, other.fingerprint, other.predecessor)
+    ]
+    found: list[frozenset[str]] = []
+    for size in range(1, len(believers) + 1):
+        for votes in map(frozenset, combinations(believers, size)):
+            if not any(small <= votes for small in found) and own.electorate.is_enough(
+                votes, asker
+            ):
+                found.append(votes)
+    return found
