@@ -74,14 +74,15 @@ def plan(situation: Situation) -> Plan:
     changing = rounds(situation)
     if changing is not None:
         steps = [*changing.before, *([] if changing.alone else steps), *changing.after]
-    if steps:
+    again = changing is not None and changing.alone
+    if steps and not again:
         steps += _at_the_end(situation)
     return Plan(
         tuple(steps),
         refusals(situation, steps, changing),
         warnings(situation),
         dict(situation.standings),
-        again=changing is not None and changing.alone,
+        again=again,
     )
 
 
@@ -131,7 +132,9 @@ def _turn(situation: Situation, name: str, *, before: list[str]) -> list[Step]:
     at = tuple(situation.seen_by(name))
     drains = situation.may_drain(name, before)
     peers = situation.peers(name)
-    yields = name in situation.balancers and bool(peers) and disturbs_address(standing)
+    stands = name in situation.balancers and not _is_to_stand(standing)
+    # One that is to be no balancer any more may hold the address still.
+    yields = (stands or standing.holding) and bool(peers) and disturbs_address(standing)
     steps: list[Step] = []
     if drains:
         steps.append(Drain(name, at))
@@ -140,13 +143,13 @@ def _turn(situation: Situation, name: str, *, before: list[str]) -> list[Step]:
     steps.append(Change((name,)))
     if disturbs_vote(standing):
         steps.append(AwaitVote((name,)))
-    if yields or standing.yielding:
+    if name in situation.balancers and (yields or standing.yielding):
         steps.append(Resume(name))
     if drains or situation.drained_by(name, BY_APPLY):
         steps.append(Undrain(name, at))
     if at and situation.is_served_by(name):
         steps.append(AwaitUp((name,), at, must=situation.someone_is_up))
-    if standing.backends and (up := situation.up_at(name)):
+    if name in situation.balancers and standing.backends and (up := situation.up_at(name)):
         steps.append(AwaitUp(up, (name,)))
     return steps
 
@@ -158,6 +161,16 @@ def _keeping_old(steps: list[Step], database: str) -> list[Step]:
         else step
         for step in steps
     ]
+
+
+def _is_to_stand(standing: Standing) -> bool:
+    """Tell whether the server has yet to become a balancer: its heartbeat only votes."""
+    heartbeat = standing.heartbeat
+    return (
+        heartbeat is not None
+        and bool(heartbeat.candidates - {standing.server})
+        and (standing.server not in heartbeat.candidates)
+    )
 
 
 def _first_releases(situation: Situation) -> list[Step]:

@@ -211,6 +211,7 @@ class ScriptedServer:
         assert change is None or isinstance(change, dict)
         self.change = change
         self.farm.watch_votes()
+        self.farm.elect()
         return {"changed": True}
 
     def _release_list(self, _: Mapping[str, Json]) -> JsonObject:
@@ -368,6 +369,7 @@ class ScriptedFarm:
         """Return a farm that stands the same, with nobody asking it anything."""
         other = ScriptedFarm(self.model, self.holder)
         for name, one in self.servers.items():
+            other.servers.setdefault(name, ScriptedServer(one.server, other))
             # What was applied is never written to, so both may have it.
             other.servers[name].applied = one.applied
             other.servers[name].applies = one.applies
@@ -409,39 +411,51 @@ class ScriptedFarm:
                 if not self.lets_in(account):
                     self.violations.append(f"{name} is not let into the database as {account}")
 
+    def voting(self) -> tuple[tuple[str, Configuration], ...]:
+        """Return by what each server votes, of those whose heartbeat runs."""
+        return tuple(
+            (name, settings.configuration)
+            for name, one in sorted(self.servers.items())
+            if self.alive(name) and (settings := one.voting()) is not None
+        )
+
     def watch_votes(self) -> None:
         """Two balancers that could both have enough votes are two holders, sooner or later.
 
         And the holder must go on having enough while who votes is being changed.
         """
-        told = {
-            name: settings.configuration
-            for name, one in self.servers.items()
-            if (settings := one.voting()) is not None
-        }
-        both, able = _possible(tuple(sorted(told.items(), key=lambda item: item[0])))
+        told = self.voting()
+        both, able = _possible(told)
         self.violations += [f"{one} and {other} could both hold" for one, other in both]
-        if self.holder in told and self.holder not in able:
+        if self.holder in dict(told) and self.holder not in able:
             self.violations.append(f"{self.holder} holds and has not enough votes any more")
 
     def become(self, model: Farm) -> None:
         """Give the servers the roles of another farm file; who is not in it stays as it is."""
+        self.model = model
         for server in model.servers:
             self.servers[server.name].server = server
 
     def elect(self, to: Json = None) -> None:
         """Let the address move where heartbeats would."""
+        able = _possible(self.voting())[1]
         holder = self.servers.get(self.holder or "")
-        if holder and holder.may_hold() and not holder.yielded:
+        if holder and holder.may_hold() and holder.name in able and not holder.yielded:
             return
-        fit = [one for one in self.servers.values() if one.may_hold()]
+        fit = [one for one in self.servers.values() if one.may_hold() and one.name in able]
         willing = [one for one in fit if not one.yielded] or fit
         willing.sort(key=lambda one: one.name != to)
         self.holder = willing[0].name if willing else None
 
     def watch_web(self, web: ScriptedServer) -> None:
         """A serving web server is being changed: users must be elsewhere, if they can be."""
-        balancers = [one for one in self.servers.values() if one.may_hold()]
+        # One that is leaving the farm has no users unless it holds the address.
+        named = {one.name for one in self.model.having(Role.BALANCER)}
+        balancers = [
+            one
+            for one in self.servers.values()
+            if one.may_hold() and (one.name in named or one.name == self.holder)
+        ]
         for balancer in balancers:
             others = [
                 self.servers[name]
