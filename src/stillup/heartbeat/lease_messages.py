@@ -5,6 +5,7 @@ A batch is one transaction over all families: it is in force as a whole or not a
 Source: linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h; libnftnl's examples.
 """
 
+import functools
 import ipaddress
 import struct
 from collections.abc import Callable, Iterable
@@ -152,15 +153,19 @@ def _each(elements: bytes) -> Iterable[bytes]:
         place += (length + 3) & ~3
 
 
+# The same few for as long as the daemon runs, in every renewal.
+@functools.lru_cache(maxsize=64)
 def _set(family: int, name: str, address: str) -> bytes:
     head = _HEADER.pack(family, 0, 0)
     return head + text(_TABLE_NAME, table(address)) + text(_SET_NAME, name)
 
 
+@functools.lru_cache(maxsize=64)
 def _key(address: str, key: bytes | None = None) -> bytes:
     return nested(_KEY, attribute(_VALUE, key or ipaddress.ip_address(address).packed))
 
 
+@functools.lru_cache(maxsize=64)
 def _delete(family: int, name: str, address: str) -> Operation:
     elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address)))
     return Operation(_DELETE_ELEMENT, 0, _set(family, name, address) + elements)
