@@ -165,4 +165,6 @@ def _cost(records: Sequence[Record]) -> Verdict:
         return Verdict("rest", "lb1", must, "nothing", None)
     usual = summary(memory)["median"], summary(spent)["median"]
     told = f"holder: median {usual[0]:.1f} MB, {usual[1]:.2f} s"
-    return Verdict("rest", "lb1", must, told, usual[0] <= MEMORY_MB and usual[1] <= CPU_S)
+    # As precisely as the bounds are given: whole megabytes, tenths of a second.
+    kept = round(usual[0]) <= MEMORY_MB and round(usual[1], 1) <= CPU_S
+    return Verdict("rest", "lb1", must, told, kept)
