@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from stillup.errors import EXIT_DONE, EXIT_WORLD, ServerFailed, StillupError
 from stillup.heartbeat import hooks, process, settings, succession
@@ -131,8 +131,8 @@ def reload(config: Path, control: Path | None) -> int:
     told = settings.load(config)
     settings.load_keys(told, None)
     question: dict[str, Json] = {"op": "reload"}
-    with config.open("rb") as settings_file, Path(told.key_file).open("rb") as key_file:
-        files = (settings_file.fileno(), key_file.fileno())
+    with _memory(settings.content(config)) as settings_file, Path(told.key_file).open("rb") as key:
+        files = (settings_file.fileno(), key.fileno())
         answer = ask(control or Path(CONTROL), question, files, RELOAD_S)
     sys.stdout.write(json.dumps(answer, indent=2) + "\n")
     former = answer.get("restarts")
@@ -140,6 +140,14 @@ def reload(config: Path, control: Path | None) -> int:
         # Whoever reloads servers one after another must not take the votes of two at a time.
         await_vote(control or Path(CONTROL), former)
     return EXIT_DONE
+
+
+def _memory(data: bytes) -> BinaryIO:
+    """Return a file that is nowhere but in memory: settings and change are one for the daemon."""
+    file = os.fdopen(os.memfd_create("settings"), "w+b")
+    file.write(data)
+    file.seek(0)
+    return file
 
 
 def await_vote(control: Path, former: int) -> None:
