@@ -28,7 +28,7 @@ def test_the_node_code_is_brought_once_and_used_again(tmp_path: Path) -> None:
             for _ in range(2):
                 session = await sshd.access().connect(SERVER)
                 answer = await session.request("release.list")
-                assert set(answer) == {"current", "previous", "releases"}
+                assert set(answer) == {"aim", "current", "previous", "releases"}
                 await session.close()
             assert sshd.commands[0].startswith("python3 -I -c ")
 
