@@ -114,7 +114,7 @@ def test_a_hanging_service_moves_the_address_in_about_a_second(farm: Farm) -> No
 
 
 def test_a_daemon_that_is_told_to_end_hands_over(farm: Farm) -> None:
-    with observed(farm) as seen:
+    with observed(farm, planned=True) as seen:
         farm.signal_daemon("lb1", signal.SIGTERM)
         assert farm.daemons["lb1"].wait(5) == 0
         moved(farm)
