@@ -34,7 +34,7 @@ class Seen:
 
 
 @contextmanager
-def observed(farm: Farm, vip: str = VIP) -> Iterator[Seen]:
+def observed(farm: Farm, vip: str = VIP, *, planned: bool = False) -> Iterator[Seen]:
     """Ask and watch from before what happens inside until after it."""
     seen = Seen()
     watcher, asker = farm.watcher(vip), farm.asker(vip)
