@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.asker import Asker
-from tests.netns.successor import Process
+from tests.netns.successor import Process, Successor
 from tests.wire import Watcher
 
 from stillup.errors import ServerFailed
@@ -30,6 +30,7 @@ SERVERS = {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "db1": "10.0.0.4"}
 BALANCERS = ("lb1", "lb2")
 CLIENT = "10.0.0.9"
 LEASE_MS = 500
+RELOAD_S = 20.0
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 HERE = Path(__file__).resolve().parent
 
@@ -222,6 +223,22 @@ class Farm:
         self.silenced = self.silenced - {name} if on else self.silenced | {name}
         words = ("ip", "netns", "exec", self.space("bridge"), "bridge", "link", "set")
         run(*words, "dev", name, "state", state)
+
+    def reload(self, name: str, key: Path | None = None) -> dict[str, Json]:
+        """Have a daemon replaced, with its settings and key as they are in the files now.
+
+        Returns:
+            Its answer, when the old process has ended.
+        """
+        paths = (self._settings(name), key or self.folder / "key")
+        with contextlib.ExitStack() as opened:
+            files = [opened.enter_context(path.open("rb")).fileno() for path in paths]
+            answer = ask(self.control(name), {"op": "reload"}, files, RELOAD_S)
+        process = answer["pid"]
+        assert isinstance(process, int)
+        self.daemons[name].wait(RELOAD_S)
+        self.daemons[name] = Successor(process)
+        return answer
 
     def signal_daemon(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a daemon."""

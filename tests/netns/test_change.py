@@ -1,31 +1,21 @@
 """Real daemons through a change of who votes and of the lease: nobody is left unanswered."""
 
-import json
-import os
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 from tests.netns.farm import BALANCERS, LEASE_MS, Farm, wait_for
-from tests.netns.test_reload import farm_of_children, process_of, reload, undisturbed
+from tests.netns.test_reload import daemons_as_they_were, undisturbed
 
 from stillup.heartbeat.membership import wait_s
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.settings_reader import Json
 
-__all__ = ["farm_of_children"]
+__all__ = ["daemons_as_they_were"]
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(90)]
 
 OLD = {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "db1": "10.0.0.4"}
 NEW = {"lb1": "10.0.0.2", "lb2": "10.0.0.3"}
-
-
-@pytest.fixture(autouse=True)
-def all_as_before(farm: Farm) -> Iterator[None]:
-    yield
-    for name in OLD:
-        (farm.folder / f"{name}.json").write_text(json.dumps(farm.settings(name)))
 
 
 def side(voters: dict[str, str], lease_ms: int) -> dict[str, Json]:
@@ -44,8 +34,8 @@ def bring(farm: Farm, name: str, stage: str, lease_ms: int) -> None:
         "new": side(NEW, lease_ms),
     }
     settings = {**farm.settings(name), "change": change}
-    (farm.folder / f"{name}.json").write_text(json.dumps(settings))
-    reload(farm, name)
+    farm.tell(name, settings)
+    farm.reload(name)
 
 
 @pytest.mark.parametrize("lease_ms", [250, 1000])
@@ -74,5 +64,5 @@ def _votes(farm: Farm) -> int:
 
 
 def _stop(farm: Farm, name: str) -> None:
-    os.kill(process_of(farm, name), signal.SIGTERM)
+    farm.signal_daemon(name, signal.SIGTERM)
     wait_for(lambda: farm.status(name) == {}, "it has ended")

@@ -3,6 +3,8 @@
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +107,47 @@ def test_a_giver_whose_connections_have_ended_is_as_if_it_had_never_held(farm: M
     assert farm.let_in("lb1") == set()
 
 
+SAME_PORT = f"""
+import socket, sys
+def ask(path):
+    user = socket.socket()
+    user.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    user.bind(("", 55555))
+    user.connect(("{VIP}", 80))
+    user.sendall(f"GET {{path}} HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n".encode())
+    return user
+before = ask("/")
+while before.recv(4096): pass
+before.close()
+print("asked", flush=True)
+sys.stdin.readline()
+download = ask("/download")
+download.recv(1)
+print("begun", flush=True)
+sys.stdin.readline()
+# What it has not read makes this a reset.
+download.close()
+"""
+
+
+def test_a_reset_ends_a_connection_whose_port_the_new_holder_knows_from_before(
+    farm: MovingFarm,
+) -> None:
+    farm.move("lb2")
+    argv = [*farm.enter("client"), sys.executable, "-c", SAME_PORT]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as user:
+        assert user.stdin is not None
+        assert user.stdout is not None
+        for to, said in (("lb1", b"asked\n"), ("lb2", b"begun\n")):
+            assert user.stdout.readline() == said
+            farm.move(to)
+            if to == "lb2":
+                assert farm.handing("lb1")["open"] == 1
+            user.stdin.write(b"\n")
+
+    wait_for(lambda: farm.handing("lb1")["open"] == 0, "it has ended at lb1", within_s=3)
+
+
 def test_a_daemon_that_is_told_to_end_waits_for_what_is_open(farm: MovingFarm) -> None:
     came = farm.users(4.0, "--rate", "50", "--downloads", "2", "--tunnels", "1")
     time.sleep(1.0)
@@ -123,7 +166,7 @@ def test_a_daemon_replaced_in_a_drain_keeps_what_is_open(farm: MovingFarm) -> No
     time.sleep(0.5)
     farm.move("lb2")
     for name in ("lb1", "lb2"):
-        ask(farm.control(name), {"op": "reload"})
+        farm.reload(name)
 
     assert farm.handing("lb1")["open"]
     assert farm.handing("lb2")["forwards"] == ["lb1"]

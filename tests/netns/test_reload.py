@@ -1,6 +1,5 @@
 """A daemon is replaced while it holds, votes and is asked: nothing moves, nothing is missed."""
 
-import contextlib
 import json
 import os
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.asker import latest_s, longest_outage_s
-from tests.netns.farm import SERVERS, Farm, run, wait_for
+from tests.netns.farm import SERVERS, Farm, end, run, wait_for
 from tests.wire import overlaps, turns
 
 from stillup.errors import ServerFailed
@@ -25,16 +24,12 @@ RELOAD_S = 20.0
 
 
 @pytest.fixture(autouse=True)
-def farm_of_children(farm: Farm) -> Iterator[None]:
-    """End the successors afterwards, as they are not the children that the farm knows."""
+def daemons_as_they_were(farm: Farm) -> Iterator[None]:
+    """End those that were told something else, so that the next test begins with new ones."""
     yield
     for name in SERVERS:
-        (farm.folder / f"{name}.json").write_text(json.dumps(farm.settings(name)))
-        with contextlib.suppress(KeyError):
-            process = process_of(farm, name)
-            if process != farm.daemons[name].pid:
-                os.kill(process, signal.SIGKILL)
-                wait_for(lambda process=process: not is_there(process), "it is gone")  # type: ignore[misc] # bound now
+        farm.tell(name, farm.settings(name))
+        end(farm.daemons[name])
 
 
 def process_of(farm: Farm, name: str) -> int:
@@ -50,17 +45,6 @@ def is_there(process: int) -> bool:
 
 def moves(farm: Farm) -> Json:
     return farm.status("lb1")["moves"]
-
-
-def reload(farm: Farm, name: str, key: Path | None = None) -> dict[str, Json]:
-    """Have a daemon replaced, with its settings and key as they are in the files now."""
-    paths = (farm.folder / f"{name}.json", key or farm.folder / "key")
-    files = [os.open(path, os.O_RDONLY) for path in paths]
-    try:
-        return ask(farm.control(name), {"op": "reload"}, files, RELOAD_S)
-    finally:
-        for file in files:
-            os.close(file)
 
 
 @contextmanager
@@ -89,10 +73,9 @@ def test_every_daemon_is_replaced_again_and_again_and_nothing_is_missed(farm: Fa
         for _ in range(3):
             for name in SERVERS:
                 before = process_of(farm, name)
-                answer = reload(farm, name)
+                answer = farm.reload(name)
                 took.append(answer["took_s"])
                 assert answer["pid"] == process_of(farm, name) != before
-                wait_for(lambda before=before: not is_there(before), "the old one has ended")  # type: ignore[misc] # bound now
         # Were a word, a number or a vote forgotten, or had two acted, somebody would be refused.
         time.sleep(0.5)
         assert [refused(farm, name) for name in SERVERS] == [{}, {}, {}]
@@ -106,11 +89,11 @@ def test_a_key_is_changed_without_a_gap(farm: Farm) -> None:
             file = farm.folder / f"key{number}"
             file.write_text("\n".join(keys) + "\n")
             for name in SERVERS:
-                reload(farm, name, file)
+                farm.reload(name, file)
         assert [refused(farm, name) for name in SERVERS] == [{}, {}, {}]
         for number in (1, 0):
             for name in SERVERS:
-                reload(farm, name, farm.folder / f"key{number}")
+                farm.reload(name, farm.folder / f"key{number}")
 
 
 def refused(farm: Farm, name: str) -> dict[str, Json]:
@@ -127,10 +110,10 @@ def test_settings_that_are_wrong_leave_the_old_daemon_at_work(farm: Farm) -> Non
     with undisturbed(farm):
         settings.write_text(json.dumps({**farm.settings("lb1"), "lease_ms": "soon"}))
         with pytest.raises(ServerFailed, match=r"goes on as it is: .*lease_ms: must be"):
-            reload(farm, "lb1")
+            farm.reload("lb1")
         settings.write_text(json.dumps({**farm.settings("lb1"), "port": 6941}))
         with pytest.raises(ServerFailed, match="goes on as it is: port is another"):
-            reload(farm, "lb1")
+            farm.reload("lb1")
     assert process_of(farm, "lb1") == before
 
 
@@ -143,12 +126,12 @@ def test_an_address_is_added_and_taken_away_and_the_other_stays(farm: Farm) -> N
             assert isinstance(vips, list)
             told["vips"] = [*vips, added]
             (farm.folder / f"{name}.json").write_text(json.dumps(told))
-            reload(farm, name)
+            farm.reload(name)
         wait_for(lambda: holders(farm).get("10.0.0.7") == "lb2", "lb2 holds the new one")
         assert "10.0.0.7/24" in run("ip", "-n", farm.space("lb2"), "-o", "address")
         for name in SERVERS:
             (farm.folder / f"{name}.json").write_text(json.dumps(farm.settings(name)))
-            reload(farm, name)
+            farm.reload(name)
         wait_for(lambda: "10.0.0.7" not in holders(farm), "nobody knows it")
         assert "10.0.0.7/24" not in run("ip", "-n", farm.space("lb2"), "-o", "address")
 
@@ -164,7 +147,7 @@ def test_who_votes_changes_stage_by_stage_and_nobody_notices(farm: Farm) -> None
                 if stage:
                     told["change"] = {"stage": stage, "old": old, "new": new}
                 (farm.folder / f"{name}.json").write_text(json.dumps(told))
-                reload(farm, name)
+                farm.reload(name)
             time.sleep(0.6)  # a longest lease, as the last stage asks for
         assert [farm.status(name)["lease_ms"] for name in SERVERS] == [400, 400, 400]
         assert [refused(farm, name) for name in SERVERS] == [{}, {}, {}]
@@ -174,7 +157,7 @@ def test_who_votes_changes_stage_by_stage_and_nobody_notices(farm: Farm) -> None
             if stage:
                 told["change"] = {"stage": stage, "old": new, "new": old}
             (farm.folder / f"{name}.json").write_text(json.dumps(told))
-            reload(farm, name)
+            farm.reload(name)
         time.sleep(0.6)
 
 
@@ -186,7 +169,7 @@ def test_commands_that_the_new_settings_name_run_with_the_next_move(farm: Farm) 
     told = farm.settings("lb1")
     told["on_acquire"], told["on_release"] = [[str(script), "got"]], [[str(script), "left"]]
     (farm.folder / "lb1.json").write_text(json.dumps(told))
-    reload(farm, "lb1")
+    farm.reload("lb1")
     assert not out.exists()
 
     ask(farm.control("lb1"), {"op": "yield", "seconds": 1, "to": "lb2"})

@@ -1,8 +1,6 @@
 """Daemons are replaced while connections live on at a giver: nobody loses anything."""
 
-import os
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +9,11 @@ import pytest
 from tests.netns.farm import SERVERS, wait_for
 from tests.netns.moving_farm import MovingFarm
 
-from stillup.heartbeat.control import ask
-
 pytestmark = [
     pytest.mark.netns,
     pytest.mark.timeout(120),
     pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed"),
 ]
-
-RELOAD_S = 20.0
 
 
 @pytest.fixture
@@ -31,20 +25,8 @@ def farm(namespaces: None, tmp_path: Path) -> Iterator[MovingFarm]:
         yield made
         for name in SERVERS:
             print(f"--- {name}\n{made.log(name)}")  # noqa: T201 - shown when the test fails
-            process = made.status(name)["pid"]
-            assert isinstance(process, int)
-            os.kill(process, signal.SIGKILL)
     finally:
         made.destroy()
-
-
-def reload(farm: MovingFarm, name: str) -> None:
-    files = [os.open(farm.folder / file, os.O_RDONLY) for file in (f"{name}.json", "key")]
-    try:
-        ask(farm.control(name), {"op": "reload"}, files, RELOAD_S)
-    finally:
-        for file in files:
-            os.close(file)
 
 
 def test_open_connections_live_on_through_moves_and_reloads(farm: MovingFarm) -> None:
@@ -53,7 +35,7 @@ def test_open_connections_live_on_through_moves_and_reloads(farm: MovingFarm) ->
     for taker in ("lb2", "lb1"):
         farm.move(taker)
         for name in SERVERS:
-            reload(farm, name)
+            farm.reload(name)
         assert farm.handing("lb2" if taker == "lb1" else "lb1")["draining"]
         assert farm.handing(taker)["forwards"]
     seen = came.seen()

@@ -8,7 +8,8 @@ go, because a neighbour has not heard of the move yet, is passed on to the taker
 
 Passing on is ``dup``, a copy to another next hop, and the original is dropped: no routing rule,
 no forwarding, no change to the packet but its DSCP, which says that it was passed on, so that
-nobody passes it on again. The giver answers the user directly.
+nobody passes it on again. The giver answers the user directly. A reset is passed on even if it
+seems to belong here, and taken here as well.
 
 Three sets in the ``inet`` table of the address say what is let in besides what has a lease:
 
@@ -35,6 +36,7 @@ MARK = 59
 """The DSCP of what was passed on, of the pool for local use (RFC 2474 section 6)."""
 
 _OPENS_NOTHING = "tcp flags & (fin|syn|rst|ack) != syn"
+_RESETS = "tcp flags & rst == rst"
 
 
 def giver(place: int) -> str:
@@ -113,11 +115,19 @@ def passing(address: str, table: str, gateways: Sequence[str]) -> str:
         f"{family} daddr @{taker(at)} {family} dscp set {MARK} dup to {gateways[at]}"
         for at in places
     ]
+    # Of a connection that has ended, connection tracking takes any reset for its own (Linux's
+    # tcp_can_early_drop), also that of a newer one from the same port, which a giver may have.
+    resets = [
+        f"{_RESETS} ct state established {mine.replace(address, '@' + giver(at))} "
+        f"{family} dscp set {MARK} dup to {gateways[at]}"
+        for at in places
+    ]
     rules = (
         f"{family} daddr != {address} accept",
         'iif "lo" accept',
-        *_of_open_connections(),
         f"{family} dscp {MARK} accept",
+        *resets,
+        *_of_open_connections(),
         *copies,
     )
     names = [name(at) for at in places for name in (giver, taker)]
