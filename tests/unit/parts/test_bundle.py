@@ -1,8 +1,10 @@
 """What must hold of every server's bundle, whatever the templates say."""
 
 import dataclasses
+import itertools
 import json
 from importlib import resources
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from tests.unit.parts.farms import CASES, SECRETS, Case
@@ -164,3 +166,18 @@ def test_the_port_that_we_came_in_by_stays_open_whatever_the_farm_file_says(case
     for port in (0, own):
         assert f"tcp dport {own} accept" in firewall.rules(case.farm, server, port)
     assert f"tcp dport {{ {own}, 5022 }} accept" in firewall.rules(case.farm, server, 5022)
+
+
+def test_users_come_in_over_ipv6_with_a_second_network_too() -> None:
+    case = next(case for case in CASES if case.name == "several")
+    balancers = {server.name for server in case.farm.having(Role.BALANCER)}
+    number = itertools.count(2)
+    servers = tuple(
+        dataclasses.replace(server, direct=IPv4Address(f"10.100.100.{next(number)}"))
+        if server.name in balancers
+        else server
+        for server in case.farm.servers
+    )
+    farm = dataclasses.replace(case.farm, servers=servers, direct=IPv4Network("10.100.100.0/24"))
+    for server in farm.having(Role.BALANCER):
+        assert "ip6 daddr @vips6 tcp dport { 80, 443 } accept" in firewall.rules(farm, server)
