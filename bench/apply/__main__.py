@@ -120,10 +120,11 @@ def _venv() -> Path:
 
 @contextmanager
 def _lab() -> Iterator[Path]:
-    """Boot and apply the example's six machines, in a lab of the bench's own."""
+    """Boot and apply six machines, in a lab of the bench's own."""
     with tempfile.TemporaryDirectory(prefix="stillup-bench-farm-") as folder:
         farm_path = Path(folder) / "farm.toml"
-        shutil.copytree(ROOT / "examples", folder, dirs_exist_ok=True)
+        shutil.copy(ROOT / "tests/farms/six.toml", farm_path)
+        shutil.copytree(ROOT / "examples/site", farm_path.with_name("site"))
         stillup = [sys.executable, "-P", "-m", "stillup", "-f", str(farm_path)]
         _say("booting six machines and applying the farm file")
         try:

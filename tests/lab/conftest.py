@@ -1,4 +1,4 @@
-"""Fixtures of the lab tests: the example's six machines, booted once for all tests.
+"""Fixtures of the lab tests: six machines, booted once for all tests.
 
 ``lab`` has bare machines or whatever the tests before left on them; ``applied`` has the farm
 file applied. After each test every link is healed and every machine switched on again, so
@@ -6,13 +6,12 @@ that tests may break what they like.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.lab.figures import figures
-from tests.lab.running import ROOT, RunningLab, lab_of
+from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
 
 _SMALL = """\
 [farm]
@@ -46,10 +45,9 @@ def _only_as_root() -> None:
 
 @pytest.fixture(scope="session")
 def whole_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """The lab of ``examples/farm.toml``, in a folder of its own, for the whole session."""
+    """The lab of ``tests/farms/six.toml``, in a folder of its own, for the whole session."""
     folder = tmp_path_factory.mktemp("farm")
-    shutil.copytree(ROOT / "examples", folder, dirs_exist_ok=True)
-    with lab_of(folder / "farm.toml") as running:
+    with lab_of(copy_of(ROOT / "tests/farms/six.toml", folder)) as running:
         running.lab.up()
         yield running
 

@@ -1,5 +1,6 @@
 """A lab for a test: a farm file in a folder of its own, and the command as a person types it."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,12 @@ class RunningLab:
         if self.lab.is_up():
             self.lab.heal()
             self.lab.up()
+
+
+def copy_of(farm_path: Path, folder: Path) -> Path:
+    """Copy a farm file and its site, so that a test may change both; return the copy's path."""
+    shutil.copytree(farm_path.parent / "site", folder / "site")
+    return Path(shutil.copy(farm_path, folder / "farm.toml"))
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """How long the lab and an apply without changes take, with the bounds that are promised."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.lab.figures import figure
-from tests.lab.running import ROOT, RunningLab, lab_of
+from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -17,9 +16,8 @@ NOTHING_TO_CHANGE_S = 3.0
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[RunningLab]:
-    """The example's farm, in a lab of its own that does not exist yet."""
-    shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
-    with lab_of(tmp_path / "farm.toml") as running:
+    """Six servers, in a lab of their own that does not exist yet."""
+    with lab_of(copy_of(ROOT / "tests/farms/six.toml", tmp_path)) as running:
         yield running
 
 

@@ -20,7 +20,7 @@ from stillup.cli.local_files import findings
 from stillup.errors import InputRefused
 from stillup.model.farm import Farm
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples/farm.toml"
+EXAMPLE = Path(__file__).resolve().parents[3] / "tests/farms/six.toml"
 NOW = datetime.now(UTC)
 
 

@@ -12,7 +12,7 @@ from stillup.cli import check
 from stillup.cli.main import COMMANDS, run
 from stillup.errors import ChangeRefused, PromiseBroken, ServerUnreachable
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples/farm.toml"
+EXAMPLE = Path(__file__).resolve().parents[3] / "tests/farms/six.toml"
 
 
 @pytest.fixture

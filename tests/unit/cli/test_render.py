@@ -8,7 +8,7 @@ import pytest
 
 from stillup.cli.main import run
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "farm.toml"
+EXAMPLE = Path(__file__).parents[3] / "tests" / "farms" / "six.toml"
 
 
 @pytest.fixture

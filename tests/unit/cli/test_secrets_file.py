@@ -18,7 +18,7 @@ from stillup.errors import InputRefused
 from stillup.model.farm import Farm, Secrets
 from stillup.model.secrets import GivenSecrets, write_secrets
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples/farm.toml"
+EXAMPLE = Path(__file__).resolve().parents[3] / "tests/farms/six.toml"
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 

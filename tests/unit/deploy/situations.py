@@ -32,7 +32,7 @@ from stillup.model.farm import Farm, Role, Server
 from stillup.model.read import read_farm
 from stillup.parts.database import ACCOUNT
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "farm.toml"
+EXAMPLE = Path(__file__).parents[3] / "tests" / "farms" / "six.toml"
 
 
 @dataclass

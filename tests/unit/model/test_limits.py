@@ -8,7 +8,7 @@ from stillup.model.problems import Problem
 from stillup.model.read import read_farm
 from stillup.parts import ports
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "farm.toml"
+EXAMPLE = Path(__file__).resolve().parents[3] / "tests" / "farms" / "six.toml"
 
 
 def test_sshd_may_not_listen_where_a_part_does() -> None:

@@ -25,7 +25,7 @@ from stillup.model.farm import (
 from stillup.model.problems import Problem, shown
 from stillup.model.read import FarmText, read_farm, read_farm_text
 
-EXAMPLE = (Path(__file__).resolve().parents[3] / "examples/farm.toml").read_bytes()
+EXAMPLE = (Path(__file__).resolve().parents[3] / "tests/farms/six.toml").read_bytes()
 
 
 def server(name: str, last: int, role: Role) -> Server:

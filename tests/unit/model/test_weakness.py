@@ -10,7 +10,7 @@ from stillup.model.farm import Farm, Role, Server
 from stillup.model.read import read_farm
 from stillup.model.weakness import Weakness, single_points_of_failure, votes
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples/farm.toml"
+EXAMPLE = Path(__file__).resolve().parents[3] / "tests/farms/six.toml"
 ROLES = {"b": Role.BALANCER, "w": Role.WEB, "d": Role.DATABASE}
 
 

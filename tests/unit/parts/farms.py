@@ -41,7 +41,7 @@ class Case:
 
 
 CASES = (
-    Case("farm", ROOT / "examples" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
+    Case("six", ROOT / "tests" / "farms" / "six.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("several", GOLDEN / "several" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("three", GOLDEN / "three" / "farm.toml", Facts(12, "8.2", "ens18", "3.11")),
 )

@@ -30,8 +30,8 @@ DAY_S = 86_400.0
 
 
 def farm() -> Farm:
-    """Return the farm of ``examples/farm.toml``."""
-    path = Path(__file__).parents[3] / "examples" / "farm.toml"
+    """Return the farm of ``tests/farms/six.toml``."""
+    path = Path(__file__).parents[3] / "tests" / "farms" / "six.toml"
     read = read_farm(path.read_bytes(), path.name)
     assert isinstance(read, Farm), read
     return read
