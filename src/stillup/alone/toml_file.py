@@ -12,7 +12,8 @@ from typing import cast
 
 from stillup.alone.server import Server
 from stillup.errors import InputRefused
-from stillup.heartbeat.settings import KNOWN, LEASE_MS, DaemonSettings, of_values
+from stillup.heartbeat.changing import LEASE_MS
+from stillup.heartbeat.settings import KNOWN, DaemonSettings, of_values
 from stillup.heartbeat.settings_reader import Json
 from stillup.model.document import Document, read_document
 from stillup.model.problems import Path, Problem, in_order, listing, nearest, shown

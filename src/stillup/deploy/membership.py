@@ -24,7 +24,7 @@ from stillup.deploy.steps import AwaitVote, Elect, Forget, OutwaitGrants, Step, 
 from stillup.deploy.view import Situation
 from stillup.heartbeat.changing import Change, Side, Stage
 from stillup.heartbeat.membership import may_go_on, wait_s
-from stillup.model.farm import Farm, Role
+from stillup.parts.heartbeat import side
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,6 @@ class Rounds:
     refused: tuple[tuple[str, str, str], ...] = ()
 
 
-def wanted(farm: Farm) -> Side:
-    """Return who takes part by the farm file."""
-    return Side(
-        {server.name: str(server.address) for server in farm.servers},
-        tuple(server.name for server in farm.having(Role.BALANCER)),
-        farm.vip.lease_s,
-        str(farm.vip.witness) if farm.vip.witness else None,
-    )
-
-
 def rounds(situation: Situation) -> Rounds | None:
     """Return the rounds that an apply needs; None if nothing of the kind changes."""
     told = {
@@ -63,7 +53,7 @@ def rounds(situation: Situation) -> Rounds | None:
     }
     if not told:
         return None
-    goal = wanted(situation.farm)
+    goal = side(situation.farm)
     under_way = [one.change for one in told.values() if one.change is not None]
     if not under_way:
         old = _common([one.side for one in told.values() if one.side is not None])

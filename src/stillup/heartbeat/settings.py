@@ -15,14 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from stillup.errors import InputRefused
-from stillup.heartbeat.changing import Change, Side, change
+from stillup.heartbeat.changing import LEASE_MS, Change, Side, change
 from stillup.heartbeat.membership import Configuration
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.settings_reader import Json, Reader, is_ipv4
 
 PORT = 6940
 CONTROL = "/run/stillup/heartbeat.sock"
-LEASE_MS = (100, 10_000)
 MOST_VIPS = 64
 DRAIN_S = (0, 86_400)
 DEFAULT_DRAIN_S = 300

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 
+from stillup.heartbeat.changing import Side
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Bundle, Check, Directory, Facts, File, Health, Unit
 
@@ -57,18 +58,27 @@ def keys(secrets: Secrets) -> str:
     )
 
 
+def side(farm: Farm) -> Side:
+    """Return who takes part by the farm file."""
+    return Side(
+        {server.name: str(server.address) for server in farm.servers},
+        tuple(server.name for server in farm.having(Role.BALANCER)),
+        farm.vip.lease_s,
+        str(farm.vip.witness) if farm.vip.witness else None,
+    )
+
+
 def settings(farm: Farm, server: Server, facts: Facts) -> str:
     """Return the daemon's settings as JSON; ``stillup.heartbeat.settings`` reads them."""
     candidate = Role.BALANCER in server.roles
     watch = {"unit": "haproxy.service", "pid_file": "/run/haproxy.pid", "check": ALIVE}
+    taking_part = side(farm).as_json()
     values: dict[str, object] = {
         "farm": farm.name,
         "name": server.name,
         "key_file": KEY,
         "port": PORT,
-        "lease_ms": round(farm.vip.lease_s * 1000),
-        "candidates": [balancer.name for balancer in farm.having(Role.BALANCER)],
-        "voters": {voter.name: str(voter.address) for voter in farm.servers},
+        **{key: taking_part[key] for key in ("lease_ms", "candidates", "voters")},
         "vips": [
             {
                 "address": str(address),
@@ -87,8 +97,8 @@ def settings(farm: Farm, server: Server, facts: Facts) -> str:
         values["haproxy"] = RUNTIME
         hooks = {"on_acquire": farm.vip.on_acquire, "on_release": farm.vip.on_release}
         values |= {key: [list(command)] for key, command in hooks.items() if command}
-    if farm.vip.witness is not None:
-        values["witness"] = str(farm.vip.witness)
+    if "witness" in taking_part:
+        values["witness"] = taking_part["witness"]
     if candidate and server.direct is not None:
         values["direct"] = _direct(farm, server)
     return json.dumps(values, indent=2) + "\n"
