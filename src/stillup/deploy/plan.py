@@ -79,7 +79,7 @@ def plan(situation: Situation) -> Plan:
         steps += _at_the_end(situation)
     return Plan(
         tuple(steps),
-        refusals(situation, steps, changing),
+        refusals(situation, changing),
         warnings(situation),
         dict(situation.standings),
         again=again,
@@ -165,12 +165,8 @@ def _keeping_old(steps: list[Step], database: str) -> list[Step]:
 
 def _is_to_stand(standing: Standing) -> bool:
     """Tell whether the server has yet to become a balancer: its heartbeat only votes."""
-    heartbeat = standing.heartbeat
-    return (
-        heartbeat is not None
-        and bool(heartbeat.candidates - {standing.server})
-        and (standing.server not in heartbeat.candidates)
-    )
+    side = standing.heartbeat.side if standing.heartbeat else None
+    return side is not None and standing.server not in side.candidates
 
 
 def _first_releases(situation: Situation) -> list[Step]:

@@ -1,13 +1,11 @@
 """What speaks against beginning an apply, each with what would override it (pure)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stillup.deploy.electorates import parting
 from stillup.deploy.impact import disturbs_address, stops_database
 from stillup.deploy.membership import Rounds
 from stillup.deploy.standing import BY_USER
-from stillup.deploy.steps import Step
 from stillup.deploy.view import Situation
 
 
@@ -23,18 +21,15 @@ class Refusal:
         return f"{self.text} [{self.code}]"
 
 
-def refusals(
-    situation: Situation, steps: Iterable[Step], changing: Rounds | None
-) -> tuple[Refusal, ...]:
-    """Return every reason not to begin with ``steps``, in the order for a person to read them."""
+def refusals(situation: Situation, changing: Rounds | None) -> tuple[Refusal, ...]:
+    """Return every reason not to begin, in the order for a person to read them.
+
+    ``changing``: the rounds that change who votes; None if nothing of the kind changes.
+    """
     return (
         *_unreached(situation),
         *_by_hand(situation),
-        *(
-            (tuple(_voters(situation)) or _candidates(situation, steps))
-            if changing is None
-            else (Refusal(*words) for words in changing.refused)
-        ),
+        *(Refusal(*words) for words in (changing.refused if changing else ())),
         *_ill_webs(situation),
         *_releases(situation),
     )
@@ -61,50 +56,6 @@ def _by_hand(situation: Situation) -> Iterator[Refusal]:
                 "let --overwrite replace it (a copy is kept on the server)",
                 "--overwrite",
             )
-
-
-def _voters(situation: Situation) -> Iterator[Refusal]:
-    """Two majorities share a server only while the sets differ by one server at most.
-
-    With more, old and new voters could each grant the virtual IP to another balancer while the
-    change is under way: promise 1.
-    """
-    wanted = frozenset(server.name for server in situation.farm.servers)
-    for name, standing in situation.standings.items():
-        if standing.first or standing.heartbeat is None or not standing.heartbeat.voters:
-            continue
-        voters = standing.heartbeat.voters | {name}
-        changed = sorted(voters ^ wanted)
-        if len(changed) > 1 or (changed and situation.unreached):
-            yield Refusal(
-                "voters-jump",
-                f"{name} votes among {', '.join(sorted(voters))}; adding and removing servers "
-                f"({', '.join(changed)}) is safe one server at a time and with every server "
-                "reached, since old and new majorities must share a server",
-            )
-            return
-
-
-def _candidates(situation: Situation, steps: Iterable[Step]) -> Iterator[Refusal]:
-    """Other balancers, in an order in which old and new votes could each choose one: promise 1.
-
-    "All balancers" of the old list are enough without anybody else, so they must share a server
-    with every majority of the new one, and the other way round.
-    """
-    found = parting(situation, steps)
-    if found is None:
-        return
-    old, new = frozenset(found.old.candidates), frozenset(found.new.candidates)
-    change = [
-        *(f"{name} becomes a balancer" for name in sorted(new - old)),
-        *(f"{name} is no balancer any more" for name in sorted(old - new)),
-    ]
-    yield Refusal(
-        "balancers-change",
-        f"{' and '.join(change) or 'the list of voters changes'}, and in the order of this change "
-        "the servers that know it and those that do not could each give the virtual IP to another "
-        "balancer; a balancer joins safely as a new server that has this role alone",
-    )
 
 
 def _ill_webs(situation: Situation) -> Iterator[Refusal]:

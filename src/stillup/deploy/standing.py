@@ -52,10 +52,6 @@ class Heartbeat:
     reason: str
     holding: bool
     """Whether it holds the virtual IP by a lease that has not run out."""
-    voters: frozenset[str]
-    """Whom it votes with, itself left out."""
-    candidates: frozenset[str] = frozenset()
-    """Who may hold the virtual IP, by the list that it votes by."""
     side: Side | None = None
     """Everybody that takes part, by what it goes by now; None if it did not tell."""
     change: ElectorateChange | None = None
@@ -169,14 +165,11 @@ def heartbeat(data: Json) -> Heartbeat | None:
     """Read a heartbeat daemon's status; None when it did not answer."""
     if not isinstance(data, dict) or "healthy" not in data:
         return None
-    holding, voters, candidates = (data.get(key) for key in ("holding", "voters", "candidates"))
     holder, reader = data.get("holder"), Reader(data)
     return Heartbeat(
         data.get("healthy") is True,
         str(data.get("reason") or ""),
-        bool(holding),
-        frozenset(voters) if isinstance(voters, dict) else frozenset(),
-        frozenset(map(str, candidates)) if isinstance(candidates, list) else frozenset(),
+        bool(data.get("holding")),
         side=_side(data),
         change=change(reader),
         holders=frozenset(str(name) for name in holder.values() if name is not None)

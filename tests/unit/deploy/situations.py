@@ -14,7 +14,7 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
     drained by user|apply   at every balancer; ``... at NAME`` at one
     release R | no release  what a web server serves; R is ``r1`` if nothing is said
     haproxy silent          a balancer whose HAProxy does not answer
-    voters NAME NAME ...    whom its heartbeat votes with; all servers if nothing is said
+    voters NAME NAME ...    who votes by its heartbeat's list; all servers if nothing is said
     balancers NAME ...      who stands by its heartbeat's list; all balancers if nothing is said
     unreachable             no session
     gone                    no longer in the farm file, but running, and known to the balancers
@@ -28,11 +28,14 @@ from pathlib import Path
 from stillup.deploy.plan import Plan, plan
 from stillup.deploy.standing import Backend, Change, Heartbeat, Standing
 from stillup.deploy.view import Situation
+from stillup.heartbeat.changing import Side
 from stillup.model.farm import Farm, Role, Server
 from stillup.model.read import read_farm
 from stillup.parts.database import ACCOUNT
 
 EXAMPLE = Path(__file__).parents[3] / "tests" / "farms" / "six.toml"
+LEASE_S = 0.5
+"""That of the farm file."""
 
 
 @dataclass
@@ -127,14 +130,18 @@ def _changes(one: Described) -> Iterator[Change]:
 def _heartbeat(one: Described, all_: list[Described]) -> Heartbeat:
     voters = [name for rest in one.after("voters ") for name in rest.split()]
     candidates = [name for rest in one.after("balancers ") for name in rest.split()]
-    standing = [other.server.name for other in all_ if Role.BALANCER in other.server.roles]
+    balancers = [other.server.name for other in all_ if Role.BALANCER in other.server.roles]
+    addresses = {other.server.name: str(other.server.address) for other in all_}
     return Heartbeat(
         healthy=True,
         reason="",
         holding=one.says("holding"),
         yielding=one.says("yielding"),
-        voters=frozenset(voters or [other.server.name for other in all_]),
-        candidates=frozenset(candidates or standing),
+        side=Side(
+            {name: addresses[name] for name in voters or addresses},
+            tuple(candidates or (name for name in balancers if name in (voters or addresses))),
+            LEASE_S,
+        ),
     )
 
 

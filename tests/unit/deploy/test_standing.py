@@ -3,6 +3,7 @@
 import json
 
 from stillup.deploy.standing import heartbeat
+from stillup.heartbeat.changing import Side
 from stillup.heartbeat.known import Status
 from stillup.heartbeat.lateness import Lateness
 from stillup.heartbeat.report import History, seat, status
@@ -31,5 +32,6 @@ def test_the_daemons_status_tells_who_votes_and_who_stands() -> None:
     read = heartbeat(dict(status(settings, [RESTING], {"10.0.0.1": told}, Lateness())))
 
     assert read is not None
-    assert read.voters == frozenset({"lb2", "web1"})
-    assert read.candidates == frozenset({"lb1", "lb2"})
+    assert read.side == Side(
+        {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "web1": "10.0.0.4"}, ("lb2", "lb1"), 0.5
+    )
