@@ -35,6 +35,8 @@ Operations:
                      [str], "go": bool, "address"?: str} -> {"risks": [str], "forced": bool}
     electorate       {"change": object|null} -> {"changed": bool}; who votes, while that changes (see
                      ``stillup.heartbeat.changing``); a daemon that runs goes by it at once
+    database         {"action": "found"} -> {}; this server may found the database's group
+                     {"action": "take"} -> {}; it is the one that is written to from now on
     release.begin    {"release": str, "sha256": hex, "size": bytes} -> {"have": bool}
     release.data     {"data": base64} -> {"received": bytes so far}
     release.end      {} -> {"release": str}; checked, unpacked, in place, not yet current
@@ -60,6 +62,7 @@ from stillup.node.apply import apply
 from stillup.node.bundle import Bundle
 from stillup.node.codec import decode
 from stillup.node.compare import as_json, differences
+from stillup.node.copies import mark_birth, take_lead
 from stillup.node.facts import as_json as facts_json
 from stillup.node.facts import facts
 from stillup.node.message import JsonObject
@@ -170,6 +173,17 @@ def _electorate(session: Session, request: JsonObject) -> JsonObject:
     return {"changed": electorate.set_change(session.world, change)}
 
 
+def _database(session: Session, request: JsonObject) -> JsonObject:
+    match text(request, "action"):
+        case "found":
+            mark_birth(session.world)
+        case "take":
+            take_lead(session.world)
+        case other:
+            raise InputRefused(f"database: there is no action {other!r}")
+    return {}
+
+
 def _release_begin(session: Session, request: JsonObject) -> JsonObject:
     session.drop_upload()
     name, digest = text(request, "release"), text(request, "sha256")
@@ -222,6 +236,7 @@ OPERATIONS: dict[str, Operation] = {
     "drain": _drain,
     "vip": _vip,
     "electorate": _electorate,
+    "database": _database,
     "release.begin": _release_begin,
     "release.data": _release_data,
     "release.end": _release_end,

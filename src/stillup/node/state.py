@@ -9,6 +9,7 @@ haproxy     [{"backend","server","status","weight","drain","check","sessions","s
             "drained_by": "user"|"apply"|null}]; null if none answers
 database    {"up": bool, "uptime_s": int, "connections": int} or {"up": false, "reason"};
             null where none is managed
+copies      what it says of its copies of the database and the files; see ``stillup.node.copies``
 firewall    whether its rules are in the kernel; null where none is managed
 release     the current release of the site; null if there is none
 manifest    {"at": seconds since 1970, "bundle": sha256}; null if nothing was ever applied
@@ -21,6 +22,7 @@ import os
 from stillup.errors import ServerFailed
 from stillup.node import daemon, haproxy, release
 from stillup.node.compare import Known
+from stillup.node.copies import copies
 from stillup.node.disk import read_regular
 from stillup.node.message import Json, JsonObject
 from stillup.node.recover import known
@@ -52,6 +54,7 @@ def state(world: World) -> JsonObject:
         "heartbeat": _heartbeat(world),
         "haproxy": _haproxy(world),
         "database": _database(world) if DATABASE_UNIT in units else None,
+        "copies": copies(world),
         "firewall": _firewall(world) if FIREWALL_UNIT in units else None,
         "release": release.current(world),
         "manifest": _manifest(ours),
