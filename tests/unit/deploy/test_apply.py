@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.unit.deploy.farms import FARM, SECRETS, WEB_CHANGED, applied, serving, site
-from tests.unit.deploy.scripted import ScriptedFarm, ScriptedServer
+from tests.unit.deploy.scripted import ScriptedFarm
+from tests.unit.deploy.scripted_server import ScriptedServer
 
 from stillup.deploy.apply import Stop, Wishes, apply, look
 from stillup.deploy.events import Began, Event, Stopped, Told
