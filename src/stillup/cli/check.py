@@ -20,6 +20,7 @@ from stillup.errors import EXIT_DONE, EXIT_INPUT
 from stillup.model.farm import Farm, Role
 from stillup.model.problems import Problem, joined, listing, shown_path
 from stillup.model.read import FarmText
+from stillup.model.redundancy import redundancy
 from stillup.model.secrets import GivenSecrets
 from stillup.model.weakness import Weakness, single_points_of_failure, votes
 
@@ -31,6 +32,8 @@ as JSON:
    "weaknesses": [{"code", "servers": [names], "text", "remedy"}],
    "votes": {"voters", "majority", "balancers", "text", "survives": how many servers may be lost,
      {"anyhow", "with_a_balancer", "with_every_balancer", "with_the_witness" or null}}, or null,
+   "redundancy": of the database and of the storage if there is any,
+     [{"role", "servers": [names], "tie_breaker": name or null, "survives": so many, "text"}],
    "notes": [{"path", "text", "code"}]}
 The codes stay as they are from version to version; the texts may not.
 exit codes: 0 sound, weak or not; 2 problems, or no farm file"""
@@ -39,6 +42,7 @@ _COUNTED = {
     Role.BALANCER: ("balancer", "balancers"),
     Role.WEB: ("web server", "web servers"),
     Role.DATABASE: ("database server", "database servers"),
+    Role.STORAGE: ("storage server", "storage servers"),
 }
 
 
@@ -76,8 +80,14 @@ def _checked(path: Path) -> _Checked:
         return _Checked(None, (*read, *secrets), ())
     found = list(findings(read.farm, path, datetime.now(UTC)))
     problems = _problems(read, path, (one for one in found if one.is_problem))
-    notes = tuple(one for one in found if not one.is_problem)
+    notes = (*_unused(read.farm), *(one for one in found if not one.is_problem))
     return _Checked(read.farm, (*problems, *secrets), notes)
+
+
+def _unused(farm: Farm) -> Iterable[Finding]:
+    if farm.having(Role.STORAGE) and not farm.site.shared:
+        told = "not given, so nothing lives on the storage; name the folders that PHP writes into"
+        yield Finding(("site", "shared"), told, "storage-unused", is_problem=False)
 
 
 def _problems(read: FarmText, path: Path, found: Iterable[Finding]) -> list[Problem]:
@@ -104,6 +114,7 @@ def _as_json(checked: _Checked) -> str:
         "problems": [asdict(problem) for problem in checked.problems],
         "weaknesses": [asdict(one) for one in single_points_of_failure(farm)] if farm else [],
         "votes": asdict(votes(farm)) if farm else None,
+        "redundancy": [asdict(one) for one in redundancy(farm)] if farm else [],
         "notes": [
             {"path": shown_path(note.path), "text": note.text, "code": note.code}
             for note in checked.notes
@@ -123,12 +134,16 @@ def _as_text(checked: _Checked) -> str:
     for weakness in weaknesses:
         lines += _told(weakness)
     lines.append(f"  votes: {votes(checked.farm).text}")
+    # One server that keeps all there is stands among the single points of failure already.
+    several = (one for one in redundancy(checked.farm) if len(one.servers) > 1)
+    lines += [f"  {one.role}: {one.text}" for one in several]
     lines += [f"  note: {shown_path(note.path)}: {note.text}" for note in checked.notes]
     return "\n".join(lines)
 
 
 def _summary(farm: Farm) -> str:
     counts = [(len(farm.having(role)), words) for role, words in _COUNTED.items()]
+    counts = [(count, words) for count, words in counts if count]
     told = joined([f"{count} {one if count == 1 else more}" for count, (one, more) in counts])
     return f"{farm.name}: no problems; {told} on {len(farm.servers)} servers"
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from stillup.cli.certificate import PairRefused
 from stillup.cli.files import read_file
 from stillup.cli.local_files import beside, own_certificate
+from stillup.cli.not_yet import not_yet
 from stillup.cli.secrets_file import complete_secrets, given_secrets
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
 from stillup.model.farm import Farm, Secrets
-from stillup.model.problems import Problem, listing, printable
+from stillup.model.problems import Path as Key
+from stillup.model.problems import Problem, listing, printable, shown_path
 from stillup.model.read import FarmText, read_farm_text
 from stillup.model.secrets import GivenSecrets
 from stillup.servers.connection import Access
@@ -31,7 +33,13 @@ def load_farm(path: Path) -> Farm:
     read = load_farm_text(path)
     if not isinstance(read, FarmText):
         raise InputRefused(listing(read))
+    if too_new := [_problem(read, path, key, told) for key, told in not_yet(read.farm)]:
+        raise InputRefused(listing(too_new))
     return read.farm
+
+
+def _problem(read: FarmText, path: Path, key: Key, told: str) -> Problem:
+    return Problem(str(path), read.lines.line(key), shown_path(key), told, "not-yet")
 
 
 def load_farm_text(path: Path) -> FarmText | tuple[Problem, ...]:
@@ -85,12 +93,16 @@ def _whole(given: GivenSecrets, farm: Farm, path: Path, now: datetime) -> Secret
         or given.stats_password is None
     ):
         return None
+    if farm.has_cluster and (given.cluster_key is None or given.cluster_pem is None):
+        return None
     return Secrets(
         heartbeat_key=given.heartbeat_key,
         database_password=given.database_password,
         stats_password=given.stats_password,
         tls_pem=_tls_pem(farm, path, given.tls_pem, now),
         heartbeat_key_beside=given.heartbeat_key_next or given.heartbeat_key_old or "",
+        cluster_key=(given.cluster_key or "") if farm.has_cluster else "",
+        cluster_pem=(given.cluster_pem or "") if farm.has_cluster else "",
     )
 
 

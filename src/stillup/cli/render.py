@@ -23,6 +23,15 @@ PLACEHOLDERS = Secrets(
     database_password="the-database-password",  # noqa: S106 - the words say what stands there
     stats_password="the-stats-password",  # noqa: S106
     tls_pem="(the certificate and its private key)\n",
+    cluster_key="00" * 32,
+    cluster_pem="".join(
+        f"-----BEGIN {kind}-----\n({what})\n-----END {kind}-----\n"
+        for kind, what in (
+            ("CERTIFICATE", "the farm's own authority"),
+            ("CERTIFICATE", "the database servers' certificate"),
+            ("PRIVATE KEY", "its private key"),
+        )
+    ),
 )
 
 

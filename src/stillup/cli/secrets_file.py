@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from stillup.cli.certificate import self_signed, still_good
+from stillup.cli.cluster_certificate import authority_and_certificate
 from stillup.cli.files import FileRefused, first_bytes, opened
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
@@ -27,6 +28,7 @@ from stillup.model.secrets import GivenSecrets, read_secrets, write_secrets
 
 _PASSWORD_BYTES = 24
 HEARTBEAT_KEY_BYTES = 32
+_CLUSTER_KEY_BYTES = 32
 
 
 def secrets_path(farm_path: Path) -> Path:
@@ -103,6 +105,12 @@ def _completed(given: GivenSecrets, farm: Farm, now: datetime) -> GivenSecrets:
     self_signs = farm.tls.enabled and farm.tls.certificate is None
     if self_signs and (tls_pem is None or not still_good(tls_pem, farm, now)):
         tls_pem = self_signed(farm, now)
+    if farm.has_cluster:
+        given = replace(
+            given,
+            cluster_key=given.cluster_key or chance.token_hex(_CLUSTER_KEY_BYTES),
+            cluster_pem=given.cluster_pem or authority_and_certificate(farm, now),
+        )
     return replace(
         given,
         heartbeat_key=given.heartbeat_key or chance.token_hex(HEARTBEAT_KEY_BYTES),

@@ -8,17 +8,12 @@ from pydantic import BaseModel
 from stillup.model.document import Document
 from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_key, shown_path
 from stillup.model.refused import ValueRefused
-from stillup.model.schema import TABLES, FarmFile, Section
+from stillup.model.schema import TABLES, FarmFile
+from stillup.model.words import Section
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
-
-_NOT_YET = {
-    ("site", "shared"): "this version has no shared storage yet",
-    ("storage",): "this version has no storage servers yet",
-}
-"""Keys that a later version is to have, so that nobody looks for a typing error in them."""
 
 _WANTED = {
     "string_type": "a text in double quotes",
@@ -99,8 +94,6 @@ def _missing(path: Path) -> str:
 
 
 def _unknown(path: Path) -> tuple[str, str]:
-    if told := _NOT_YET.get(_pattern(path)):
-        return told, "not-yet"
     outer = _table(path[:-1])
     known = list(outer.model_fields) if outer else []
     meant = nearest(str(path[-1]), known)

@@ -15,6 +15,7 @@ class Role(StrEnum):
     BALANCER = "balancer"
     WEB = "web"
     DATABASE = "database"
+    STORAGE = "storage"
 
 
 class Balance(StrEnum):
@@ -75,6 +76,9 @@ class Site:
     """The folder as the farm file names it, relative to the farm file."""
     document_root: str
     """The folder inside ``source`` that nginx serves; ``.`` for all of it."""
+    shared: tuple[str, ...] = ()
+    """Folders of the site, relative to its root, that live on the shared storage; none of them
+    lies in another. ``(".",)`` for the whole site. Empty wherever no server has storage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,27 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """The shared storage, as the web servers see it."""
+
+    mount: str = "/srv/shared"
+    """Where every web server has it: the shared folder F is ``mount/F``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """Where backups go, how many are kept, who can open them, and when one is made."""
+
+    to: str | None = None
+    """A folder, or ``ssh://user@host/path``; None for no backups."""
+    keep: int = 14
+    encrypt_to: tuple[str, ...] = ()
+    """age recipients; empty for backups in the clear."""
+    at: str = "daily"
+    """A calendar expression of systemd (systemd.time(7))."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ssh:
     """How the servers are reached; unused in the lab."""
 
@@ -157,6 +182,13 @@ class Farm:
     servers: tuple[Server, ...]
     direct: IPv4Network | None = None
     """The balancers' second network; every balancer has an address in it."""
+    storage: Storage = Storage()
+    backup: Backup = Backup()
+
+    @property
+    def has_cluster(self) -> bool:
+        """Whether servers keep each other's data, so that they must know each other."""
+        return any(len(self.having(role)) > 1 for role in (Role.DATABASE, Role.STORAGE))
 
     def having(self, role: Role) -> tuple[Server, ...]:
         """Return the servers that have ``role``, in the farm file's order."""
@@ -179,3 +211,9 @@ class Secrets:
     """Certificate chain and private key in PEM, as HAProxy reads them; "" without TLS."""
     heartbeat_key_beside: str = field(default="", repr=False)
     """Another key that the heartbeat believes while the key is being changed; "" for none."""
+    cluster_key: str = field(default="", repr=False)
+    """32 bytes as hexadecimal: signs what the servers that keep each other's data tell each
+    other. "" where there is one database server, and one storage server at most."""
+    cluster_pem: str = field(default="", repr=False)
+    """The farm's own authority, and a certificate and key for the database servers among
+    themselves, as ``model.cluster`` takes them apart. "" like ``cluster_key``."""

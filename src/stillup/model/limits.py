@@ -1,6 +1,6 @@
 """What the engines and the kernel bound, whatever a farm file wishes for (pure)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stillup.model.problems import Path
@@ -23,7 +23,17 @@ TAKEN_PORTS = {
     8405: "HAProxy's health",
     8406: "nginx's and PHP's state",
 }
-"""TCP ports that the parts listen on."""
+"""TCP ports that the parts of every farm listen on."""
+SEVERAL_DATABASES_PORTS = {
+    4444: "Galera's whole copies",
+    4567: "Galera",
+    4568: "Galera's missed changes",
+    9200: "the database's keeper",
+}
+ONE_STORAGE_PORTS = {2049: "NFS"}
+BRICKS = range(49152, 49216)
+SEVERAL_STORAGES_PORTS = {24007: "Gluster", **dict.fromkeys(BRICKS, "Gluster's bricks")}
+"""Those of farms that have so many servers of the role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +51,29 @@ def connections(php_workers: int, webs: int) -> int:
     return max(100, (2 * php_workers + HEALTH_WORKERS) * webs + SPARE_CONNECTIONS)
 
 
-def beyond(servers: int, webs: int, php_workers: object, ssh_port: object) -> Iterator[Beyond]:
+def taken_ports(databases: int, storages: int) -> Mapping[int, str]:
+    """Return the TCP ports that the parts listen on in a farm of so many such servers."""
+    taken = dict(TAKEN_PORTS)
+    if databases > 1:
+        taken |= SEVERAL_DATABASES_PORTS
+    if storages:
+        taken |= ONE_STORAGE_PORTS if storages == 1 else SEVERAL_STORAGES_PORTS
+    return taken
+
+
+def beyond(
+    servers: int,
+    webs: int,
+    php_workers: object,
+    ssh_port: object,
+    taken: Mapping[int, str] = TAKEN_PORTS,
+) -> Iterator[Beyond]:
     """Yield what is beyond a bound; values that are not sound by themselves are passed over."""
     if servers > MOST_SERVERS:
         told = f"has {servers} servers; the heartbeat takes {MOST_SERVERS} at most"
         yield Beyond(("servers",), told, "too-many-servers")
-    if isinstance(ssh_port, int) and ssh_port in TAKEN_PORTS:
-        told = f"{ssh_port} is the port of {TAKEN_PORTS[ssh_port]}; have sshd listen on another one"
+    if isinstance(ssh_port, int) and ssh_port in taken:
+        told = f"{ssh_port} is the port of {taken[ssh_port]}; have sshd listen on another one"
         yield Beyond(("ssh", "port"), told, "port-taken")
     workers = 16 if php_workers is None else php_workers
     if not isinstance(workers, int) or not 0 < workers <= MOST_WORKERS:

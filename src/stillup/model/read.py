@@ -8,6 +8,7 @@ from stillup.model import addresses, values
 from stillup.model.document import Document, read_document
 from stillup.model.explain import explained
 from stillup.model.farm import (
+    Backup,
     Balancer,
     Database,
     Farm,
@@ -16,6 +17,7 @@ from stillup.model.farm import (
     Server,
     Site,
     Ssh,
+    Storage,
     Tls,
     Vip,
     Web,
@@ -23,7 +25,8 @@ from stillup.model.farm import (
 from stillup.model.lines import Lines
 from stillup.model.problems import Problem, in_order
 from stillup.model.rules import broken_rules
-from stillup.model.schema import BUFFER, DRAIN, LEASE, OUTAGE, PHP_MEMORY, QUEUE, UPLOAD, FarmFile
+from stillup.model.schema import FarmFile
+from stillup.model.words import BUFFER, DRAIN, LEASE, OUTAGE, PHP_MEMORY, QUEUE, UPLOAD
 
 _MOST_PROBLEMS = 100
 _MOST_EXPLAINED = 1000
@@ -85,7 +88,12 @@ def _farm(file: FarmFile) -> Farm:
         lan=addresses.network(file.network.lan),
         lan6=addresses.network6(file.network.lan6) if file.network.lan6 is not None else None,
         vip=_vip(file),
-        site=Site(tuple(file.site.hosts), file.site.source, file.site.document_root),
+        site=Site(
+            tuple(file.site.hosts),
+            file.site.source,
+            file.site.document_root,
+            tuple(values.shared_folder(text) for text in file.site.shared),
+        ),
         balancer=Balancer(
             balance=values.balance(file.balancer.balance),
             sticky=file.balancer.sticky,
@@ -96,6 +104,10 @@ def _farm(file: FarmFile) -> Farm:
         tls=Tls(file.tls.enabled, file.tls.certificate, file.tls.key, file.tls.redirect),
         web=Web(file.web.php_workers, PHP_MEMORY(file.web.php_memory), UPLOAD(file.web.upload)),
         database=Database(file.database.name, file.database.user, BUFFER(file.database.buffer)),
+        storage=Storage(file.storage.mount),
+        backup=Backup(
+            file.backup.to, file.backup.keep, tuple(file.backup.encrypt_to), file.backup.at
+        ),
         ssh=Ssh(file.ssh.user, file.ssh.port, file.ssh.key, file.ssh.known_hosts),
         promises=Promises(
             outage_s=OUTAGE(file.promises.outage),

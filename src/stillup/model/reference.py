@@ -71,7 +71,7 @@ def _key_line(key: str, field: "FieldInfo") -> str:
     elif field.default is None:
         default = "none by default"
     else:
-        default = f"default `{shown(field.default)}`"
+        default = f"default `{shown(field.get_default(call_default_factory=True))}`"
     return f"- `{key}` ({default}): {field.description}\n"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from stillup.model import addresses, direct, limits, schema, values
+from stillup.model import addresses, direct, limits, schema, shared, values, words
 from stillup.model.document import Document
 from stillup.model.farm import Role
 from stillup.model.problems import Path, Problem, joined, nearest, shown, shown_path
@@ -30,6 +30,7 @@ def broken_rules(document: Document) -> Iterator[Problem]:
         _tls_whole,
         _promise_can_be_kept,
         _second_network,
+        _shared_storage,
         _limits,
     ):
         yield from rule(view)
@@ -157,16 +158,12 @@ def _roles_filled(view: _View) -> Iterator[Problem]:
             if not view.having(role):
                 told = f'no server has the role "{role}"; {why}'
                 yield view.problem(("servers",), told, f"no-{role}")
-    databases = view.having(Role.DATABASE)
-    for name in databases[1:]:
-        told = f'{databases[0]} has the role "database" too; this version runs one database server'
-        yield view.problem(("servers", name, "roles"), told, "several-databases-not-yet")
 
 
 _NEEDED = {
     Role.BALANCER: "give it to two servers, so that one may die",
     Role.WEB: "give it to two servers or more, so that one may die",
-    Role.DATABASE: "give it to one server",
+    Role.DATABASE: "give it to one server, or to two, so that one may die",
 }
 
 
@@ -249,7 +246,7 @@ def _promise_can_be_kept(view: _View) -> Iterator[Problem]:
     lease = view.at("vip", "lease") if isinstance(view.at("vip"), dict) else None
     lease = schema.VipSection.model_fields["lease"].default if lease is None else lease
     outage = view.at("promises", "outage")
-    lease_s, outage_s = sound(schema.LEASE, lease), sound(schema.OUTAGE, outage)
+    lease_s, outage_s = sound(words.LEASE, lease), sound(words.OUTAGE, outage)
     if lease_s is not None and outage_s is not None and outage_s < lease_s:
         told = (
             f"{shown(outage)} is shorter than the lease of {shown(lease)}, which a dead balancer's "
@@ -269,8 +266,22 @@ def _second_network(view: _View) -> Iterator[Problem]:
         yield view.problem(rule.path, rule.text, rule.code)
 
 
+def _shared_storage(view: _View) -> Iterator[Problem]:
+    storages = view.having(Role.STORAGE)
+    for rule in (
+        *shared.too_many(view.having(Role.DATABASE), storages),
+        *shared.broken(
+            view.items("site", "shared"),
+            view.at("site", "document_root"),
+            has_storage=bool(storages) if view.roles_sound() else None,
+        ),
+    ):
+        yield view.problem(rule.path, rule.text, rule.code)
+
+
 def _limits(view: _View) -> Iterator[Problem]:
-    webs = len(view.having(Role.WEB))
+    webs, databases = len(view.having(Role.WEB)), len(view.having(Role.DATABASE))
+    taken = limits.taken_ports(databases, len(view.having(Role.STORAGE)))
     wished = view.at("web", "php_workers"), view.at("ssh", "port")
-    for one in limits.beyond(len(view.servers()), webs, *wished):
+    for one in limits.beyond(len(view.servers()), webs, *wished, taken):
         yield view.problem(one.path, one.text, one.code)

@@ -6,35 +6,36 @@ that the JSON Schema for editors and the reference page come from them as they s
 uses them. What concerns several keys at once stands in ``stillup.model.rules``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from stillup.model import addresses, limits, values
-from stillup.model.farm import Balance, Role
 from stillup.model.problems import shown
-from stillup.model.quantities import DurationBetween, SizeBetween
 from stillup.model.refused import ValueRefused
+from stillup.model.words import (
+    BUFFER,
+    DRAIN,
+    DURATION,
+    LEASE,
+    OUTAGE,
+    PHP_MEMORY,
+    QUEUE,
+    SIZE,
+    UPLOAD,
+    Address,
+    BalanceWord,
+    Host,
+    Label,
+    LocalPath,
+    RoleWord,
+    Section,
+    VipAddress,
+    checked,
+)
 
-LEASE = DurationBetween("150ms", "10s")
-DRAIN = DurationBetween("1s", "60min")
-QUEUE = DurationBetween("100ms", "5min")
-OUTAGE = DurationBetween("10ms", "60min")
-PHP_MEMORY = SizeBetween("16MB", "64GB")
-UPLOAD = SizeBetween("1MB", "16GB")
-BUFFER = SizeBetween("16MB", "1024GB")
 MOST_VIPS = 16
-
-
-def _checked(parse: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that keeps the file's own word when ``parse`` takes it."""
-
-    def check(word: str) -> str:
-        parse(word)
-        return word
-
-    return AfterValidator(check)
 
 
 def _preferred(given: object) -> object:
@@ -44,34 +45,6 @@ def _preferred(given: object) -> object:
         told = f'{shown(given)} is neither a name nor a table of names; write preferred = "lb1"'
         raise ValueRefused("wrong-type", told)
     return given
-
-
-_DURATION = Field(json_schema_extra={"pattern": r"^\d+(\.\d+)? ?(ms|s|min)$"})
-_SIZE = Field(json_schema_extra={"pattern": r"^\d+ ?(MB|GB)$"})
-_LABEL = Field(json_schema_extra={"pattern": r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"})
-_IPV4 = Field(json_schema_extra={"format": "ipv4"})
-
-Label = Annotated[str, _checked(values.label), _LABEL]
-Address = Annotated[str, _checked(addresses.address), _IPV4]
-VipAddress = Annotated[
-    str,
-    _checked(addresses.vip),
-    Field(json_schema_extra={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
-]
-Host = Annotated[str, _checked(addresses.host)]
-LocalPath = Annotated[str, _checked(values.local_path)]
-RoleWord = Annotated[
-    str, _checked(values.role), Field(json_schema_extra={"enum": [str(role) for role in Role]})
-]
-BalanceWord = Annotated[
-    str, _checked(values.balance), Field(json_schema_extra={"enum": [str(way) for way in Balance]})
-]
-
-
-class Section(BaseModel):
-    """A table of the farm file: no key it does not know, no value of another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class FarmSection(Section):
@@ -86,17 +59,17 @@ class FarmSection(Section):
 class NetworkSection(Section):
     """The networks the servers share."""
 
-    lan: Annotated[str, _checked(addresses.network)] = Field(
+    lan: Annotated[str, checked(addresses.network)] = Field(
         description="The servers' IPv4 network. It carries the users, the votes and the site.",
         examples=["10.0.0.0/24"],
     )
-    lan6: Annotated[str, _checked(addresses.network6)] | None = Field(
+    lan6: Annotated[str, checked(addresses.network6)] | None = Field(
         default=None,
         description="The IPv6 network of the same LAN, which virtual IPs of IPv6 belong to. The "
         "balancers need an address of it; what the servers say to each other stays IPv4.",
         examples=["fd00:10::/64"],
     )
-    direct: Annotated[str, _checked(addresses.network)] | None = Field(
+    direct: Annotated[str, checked(addresses.network)] | None = Field(
         default=None,
         description="A second IPv4 network between the balancers, where there is one. It carries "
         "HAProxy's tables and the word that the address is free; nothing depends on it.",
@@ -120,7 +93,7 @@ class VipSection(Section):
         min_length=1,
         max_length=MOST_VIPS,
     )
-    lease: Annotated[str, _checked(LEASE), _DURATION] = Field(
+    lease: Annotated[str, checked(LEASE), DURATION] = Field(
         default="500ms",
         description="How long a vote for the holder lasts, 150ms to 10s: the bound on an "
         "unplanned outage. Shorter moves sooner, and needs a network that answers sooner.",
@@ -137,7 +110,7 @@ class VipSection(Section):
         description="Bring an address back to its preferred balancer once that is well again, "
         "by a hand-over that loses no connection. Without it a person does (`stillup failover`).",
     )
-    drain: Annotated[str, _checked(DRAIN), _DURATION] = Field(
+    drain: Annotated[str, checked(DRAIN), DURATION] = Field(
         default="5min",
         description="How long connections that are open at a balancer live on there when an "
         "address is moved away from it on purpose, 1s to 60min. What is open then is ended; a "
@@ -180,10 +153,18 @@ class SiteSection(Section):
         "file. `stillup release` brings it to every web server at once.",
         examples=["site/"],
     )
-    document_root: Annotated[str, _checked(values.inside_path)] = Field(
+    document_root: Annotated[str, checked(values.inside_path)] = Field(
         default=".",
         description="The folder inside `source` that is served; `.` for all of it. Frameworks "
         "like Symfony and Laravel want `public`.",
+    )
+    shared: list[Annotated[str, checked(values.shared_folder)]] = Field(
+        default_factory=list,
+        description="Folders inside `source` that live on the shared storage: what PHP writes "
+        "there is seen by every web server and outlives releases. They begin with what the first "
+        'release has in them. `["."]` puts the whole site there. Needs a storage server.',
+        examples=[["uploads"]],
+        max_length=64,
     )
 
 
@@ -195,13 +176,13 @@ class BalancerSection(Section):
         description="Which web server a request without a session goes to: `roundrobin` (each "
         "in turn) or `leastconn` (the one with the fewest connections, for slow pages).",
     )
-    sticky: Annotated[str, _checked(values.cookie)] | None = Field(
+    sticky: Annotated[str, checked(values.cookie)] | None = Field(
         default=None,
         description="The session cookie by which a user stays on one web server, usually "
         "PHP's. Without it every request may go to any web server.",
         examples=["PHPSESSID"],
     )
-    check: Annotated[str, _checked(values.check_path)] = Field(
+    check: Annotated[str, checked(values.check_path)] = Field(
         default="/health",
         description="The page that says whether a web server can do its work. It should ask "
         "PHP and the database, and answer 200 or 503.",
@@ -213,7 +194,7 @@ class BalancerSection(Section):
         description="The most requests a web server gets at once, 1 to 100000; more wait at "
         "the balancer.",
     )
-    queue: Annotated[str, _checked(QUEUE), _DURATION] = Field(
+    queue: Annotated[str, checked(QUEUE), DURATION] = Field(
         default="10s",
         description="How long a request may wait there, 100ms to 5min, before it is answered "
         "503 with Retry-After.",
@@ -250,10 +231,10 @@ class WebSection(Section):
         description="PHP processes on each web server, 1 to 2000: so many pages are made at "
         "once. Each may take `php_memory`.",
     )
-    php_memory: Annotated[str, _checked(PHP_MEMORY), _SIZE] = Field(
+    php_memory: Annotated[str, checked(PHP_MEMORY), SIZE] = Field(
         default="128MB", description="The most memory one PHP request may take, 16MB to 64GB."
     )
-    upload: Annotated[str, _checked(UPLOAD), _SIZE] = Field(
+    upload: Annotated[str, checked(UPLOAD), SIZE] = Field(
         default="32MB", description="The largest request body, and so upload, 1MB to 16GB."
     )
 
@@ -261,25 +242,60 @@ class WebSection(Section):
 class DatabaseSection(Section):
     """MariaDB."""
 
-    name: Annotated[str, _checked(values.database_name)] = Field(
+    name: Annotated[str, checked(values.database_name)] = Field(
         default="site", description="The site's database: 1 to 64 letters, digits and _."
     )
-    user: Annotated[str, _checked(values.database_user)] = Field(
+    user: Annotated[str, checked(values.database_user)] = Field(
         default="site",
         description="The account that the site uses: 1 to 32 letters, digits and _. Its "
         "password is made by stillup.",
     )
-    buffer: Annotated[str, _checked(BUFFER), _SIZE] = Field(
+    buffer: Annotated[str, checked(BUFFER), SIZE] = Field(
         default="128MB",
         description="Memory for MariaDB's buffer pool, 16MB to 1024GB: about 70 % of a server "
         "that does nothing else.",
     )
 
 
+class StorageSection(Section):
+    """The shared storage: NFS from one storage server, GlusterFS on two or three."""
+
+    mount: Annotated[str, checked(values.mount_point)] = Field(
+        default="/srv/shared",
+        description="Where each web server has the shared storage: a folder of its own, which "
+        "no package uses.",
+    )
+
+
+class BackupSection(Section):
+    """Backups of the database, the shared folders and the farm's secrets."""
+
+    to: Annotated[str, checked(values.backup_text)] | None = Field(
+        default=None,
+        description="Where `stillup backup` puts them: a folder on this machine, or another one "
+        "over SSH.",
+        examples=["/var/backups/shop", "ssh://backup@nas.example/srv/shop"],
+    )
+    keep: int = Field(
+        default=14, ge=1, le=1000, description="How many are kept, 1 to 1000; older ones go."
+    )
+    encrypt_to: list[Annotated[str, checked(values.backup_text)]] = Field(
+        default_factory=list,
+        description="Who can open them: recipients of [age](https://age-encryption.org). Without "
+        "any they are in the clear.",
+        examples=[["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]],
+        max_length=16,
+    )
+    at: Annotated[str, checked(values.backup_text)] = Field(
+        default="daily",
+        description="When one is made, as systemd's calendar has it: `daily`, `*-*-* 03:30`.",
+    )
+
+
 class SshSection(Section):
     """How stillup reaches the servers. The lab brings its own keys and ignores this."""
 
-    user: Annotated[str, _checked(values.login)] = Field(
+    user: Annotated[str, checked(values.login)] = Field(
         default="root",
         description="The account to log in as. Any but root needs sudo without password.",
     )
@@ -301,7 +317,7 @@ class SshSection(Section):
 class PromisesSection(Section):
     """What the farm is held to."""
 
-    outage: Annotated[str, _checked(OUTAGE), _DURATION] = Field(
+    outage: Annotated[str, checked(OUTAGE), DURATION] = Field(
         default="1s",
         description="The longest outage when a server dies unplanned, 10ms to 60min; no "
         "shorter than `vip.lease`.",
@@ -322,7 +338,7 @@ class ServerSection(Section):
         examples=["10.0.0.2"],
     )
     roles: list[RoleWord] = Field(
-        description="What it does: one or more of `balancer`, `web`, `database`.",
+        description="What it does: one or more of `balancer`, `web`, `database`, `storage`.",
         examples=[["balancer"]],
         min_length=1,
     )
@@ -344,6 +360,8 @@ class FarmFile(Section):
     tls: TlsSection = TlsSection()
     web: WebSection = WebSection()
     database: DatabaseSection = DatabaseSection()
+    storage: StorageSection = StorageSection()
+    backup: BackupSection = BackupSection()
     ssh: SshSection = SshSection()
     promises: PromisesSection = PromisesSection()
     servers: dict[Label, ServerSection] = Field(
@@ -362,6 +380,8 @@ TABLES: Mapping[tuple[str, ...], type[Section]] = {
     ("tls",): TlsSection,
     ("web",): WebSection,
     ("database",): DatabaseSection,
+    ("storage",): StorageSection,
+    ("backup",): BackupSection,
     ("ssh",): SshSection,
     ("promises",): PromisesSection,
     ("servers", "*"): ServerSection,

@@ -17,6 +17,10 @@ _PEM = re.compile(
     r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n)+"
     r"-----BEGIN PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END PRIVATE KEY-----\n"
 )
+_CLUSTER_PEM = re.compile(
+    r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n){2}"
+    r"-----BEGIN PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END PRIVATE KEY-----\n"
+)
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
 
 _HEX_WORDS = "64 hexadecimal digits in small letters"
@@ -28,6 +32,8 @@ _FORMS = {
     "database_password": (_PASSWORD, "12 to 128 letters, digits and _.-"),
     "stats_password": (_PASSWORD, "12 to 128 letters, digits and _.-"),
     "tls_pem": (_PEM, "a certificate and its private key in PEM"),
+    "cluster_key": (_HEX_KEY, _HEX_WORDS),
+    "cluster_pem": (_CLUSTER_PEM, "an authority, a certificate and its private key in PEM"),
 }
 
 _LASTING = [key for key in _FORMS if not key.startswith("heartbeat_key_")]
@@ -54,6 +60,8 @@ class GivenSecrets:
     tls_pem: str | None = field(default=None, repr=False)
     heartbeat_key_next: str | None = field(default=None, repr=False)
     heartbeat_key_old: str | None = field(default=None, repr=False)
+    cluster_key: str | None = field(default=None, repr=False)
+    cluster_pem: str | None = field(default=None, repr=False)
 
     @property
     def is_rotating(self) -> bool:
@@ -105,10 +113,12 @@ def write_secrets(secrets: GivenSecrets) -> str:
         "heartbeat_key_old": secrets.heartbeat_key_old,
         "database_password": secrets.database_password,
         "stats_password": secrets.stats_password,
+        "cluster_key": secrets.cluster_key,
     }
     lines = [f'{key} = "{value}"\n' for key, value in given.items() if value is not None]
-    if secrets.tls_pem is not None:
-        lines.append(f'tls_pem = """\n{secrets.tls_pem}"""\n')
+    for key, pem in (("tls_pem", secrets.tls_pem), ("cluster_pem", secrets.cluster_pem)):
+        if pem is not None:
+            lines.append(f'{key} = """\n{pem}"""\n')
     return _HEAD + "".join(lines)
 
 

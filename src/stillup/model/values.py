@@ -15,6 +15,7 @@ _LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _COOKIE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{1,64}")
 _CHECK = re.compile(r"/[A-Za-z0-9._~/-]{0,200}(\?[A-Za-z0-9._~/=&-]{1,200})?")
 _INSIDE = re.compile(r"[A-Za-z0-9._/-]{1,200}")
+_MOUNT = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}){2,8}")
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _DATABASE_USER = re.compile(r"[A-Za-z0-9_]{1,32}")
 _LOGIN = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -46,13 +47,8 @@ def role(text: str) -> Role:
     """Return the role of that name.
 
     Raises:
-        ValueRefused: ``role-not-yet``, ``unknown-role``.
+        ValueRefused: ``unknown-role``.
     """
-    if text == "storage":
-        told = (
-            'this version has no role "storage" yet; each web server has its own copy of the site'
-        )
-        raise ValueRefused("role-not-yet", told)
     if text not in list(Role):
         told = f"{shown(text)} is not a role{_meant(text, list(Role))}"
         raise ValueRefused("unknown-role", told)
@@ -120,6 +116,56 @@ def inside_path(text: str) -> str:
             'not from / and without .., as "public"'
         )
         raise ValueRefused("bad-path", told)
+    return text
+
+
+def shared_folder(text: str) -> str:
+    """Return a folder of the site in its plain form: no ``/`` at the end, no ``.`` on the way.
+
+    Raises:
+        ValueRefused: ``bad-path``.
+    """
+    return "/".join(part for part in inside_path(text).split("/") if part not in {"", "."}) or "."
+
+
+def mount_point(text: str) -> str:
+    """Return the folder at which the web servers have the shared storage.
+
+    Whatever is there already would be hidden below the mount, so it is no folder of the system
+    and none of stillup's own.
+
+    Raises:
+        ValueRefused: ``bad-mount``.
+    """
+    if _MOUNT.fullmatch(text) is None:
+        told = (
+            f"{shown(text)} cannot be the mount; write the path of a folder in another one, from / "
+            'on, of letters, digits and ._-, as "/srv/shared"'
+        )
+        raise ValueRefused("bad-mount", told)
+    taken = next((path for path in _TAKEN if f"{text}/".startswith(f"{path}/")), None)
+    if taken is not None:
+        told = f'{shown(text)} is in {taken}, which has other uses; take another, as "/srv/shared"'
+        raise ValueRefused("bad-mount", told)
+    return text
+
+
+_TAKEN = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root"),
+    *("/run", "/sbin", "/sys", "/tmp", "/usr", "/var/cache", "/var/lib", "/var/log"),  # noqa: S108
+    *("/var/run", "/var/spool", "/var/tmp", "/srv/site", "/srv/stillup"),  # noqa: S108 - none is written to
+)
+
+
+def backup_text(text: str) -> str:
+    """Return a word of ``[backup]``: not empty, printable, on one line.
+
+    Raises:
+        ValueRefused: ``bad-backup``.
+    """
+    if not text.strip() or not text.isprintable() or len(text) > _MOST_PATH_CHARACTERS:
+        told = f"{shown(text)} is empty, too long, or has characters that do not print"
+        raise ValueRefused("bad-backup", told)
     return text
 
 

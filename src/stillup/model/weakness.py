@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from stillup.model.farm import Farm, Role
 from stillup.model.problems import joined
 from stillup.model.survival import Survival, in_words, survival
+from stillup.model.tiebreakers import database_arbiter, storage_arbiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,15 @@ class Votes:
 
 def single_points_of_failure(farm: Farm) -> tuple[Weakness, ...]:
     """Return every single point of failure that the farm file alone can show."""
-    found = (_one_balancer(farm), _one_web(farm), _one_database(farm), _no_majority(farm))
+    found = (
+        _one_balancer(farm),
+        _one_web(farm),
+        _one_database(farm),
+        _one_storage(farm),
+        _two_databases(farm),
+        _two_storages(farm),
+        _no_majority(farm),
+    )
     return tuple(weakness for weakness in found if weakness is not None)
 
 
@@ -90,7 +99,52 @@ def _one_database(farm: Farm) -> Weakness | None:
         (name,),
         f"when {name} dies every page that needs the database fails until it is back, and what "
         "its disk loses is lost",
-        "keep backups; this version runs one database server, a later one several",
+        'give a second server the role "database"; until then keep backups',
+    )
+
+
+def _one_storage(farm: Farm) -> Weakness | None:
+    servers = farm.having(Role.STORAGE)
+    if len(servers) != 1 or not farm.site.shared:
+        return None
+    name = servers[0].name
+    return Weakness(
+        "one-storage",
+        (name,),
+        f"when {name} dies {_stopped(farm)} until it is back, and what its disk loses is lost",
+        'give a second server the role "storage"; until then keep backups',
+    )
+
+
+def _stopped(farm: Farm) -> str:
+    """Return what stops without the storage."""
+    shared = farm.site.shared
+    if "." in shared:
+        return "every page fails"
+    return f"every page that needs {joined(shared)} fails or hangs"
+
+
+def _two_databases(farm: Farm) -> Weakness | None:
+    if len(farm.having(Role.DATABASE)) != 2 or database_arbiter(farm) is not None:
+        return None
+    return _no_tie_breaker(farm, Role.DATABASE, "every page that needs the database fails")
+
+
+def _two_storages(farm: Farm) -> Weakness | None:
+    if len(farm.having(Role.STORAGE)) != 2 or storage_arbiter(farm) or not farm.site.shared:
+        return None
+    return _no_tie_breaker(farm, Role.STORAGE, _stopped(farm))
+
+
+def _no_tie_breaker(farm: Farm, role: Role, stopped: str) -> Weakness:
+    names = tuple(server.name for server in farm.having(role))
+    return Weakness(
+        f"two-{role}-servers",
+        names,
+        f"when {joined(names, 'or')} dies the other one cannot tell that from a cut between them, "
+        f"so it takes no write, and {stopped} until both are back",
+        f'add a third server; with the role "{role}" it keeps the data too, with any other it '
+        "breaks ties",
     )
 
 

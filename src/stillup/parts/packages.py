@@ -34,6 +34,8 @@ ROLES: dict[Role, tuple[str, ...]] = {
         "php-zip",
     ),
     Role.DATABASE: ("mariadb-server", "mariadb-client"),
+    # Which engine depends on how many storage servers there are; its part asks for it.
+    Role.STORAGE: (),
 }
 
 

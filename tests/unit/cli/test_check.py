@@ -36,7 +36,7 @@ def test_a_sound_farm_is_told_with_its_weaknesses(
 shop: no problems; 2 balancers, 3 web servers and 1 database server on 6 servers
   single points of failure: 1
     when db1 dies every page that needs the database fails until it is back, and what its disk loses is lost [one-database]
-      way out: keep backups; this version runs one database server, a later one several
+      way out: give a second server the role "database"; until then keep backups
   votes: the virtual IP survives the loss of any 2 of 6 servers while a balancer lives, and of any 4 while both balancers live
   note: tls.certificate: not given, so stillup signs one itself, which browsers warn of
 """,
@@ -97,6 +97,7 @@ def test_the_json_has_what_the_documentation_says(
         ],
         "weaknesses": [],
         "votes": None,
+        "redundancy": [],
         "notes": [],
     }
 
@@ -195,6 +196,39 @@ def test_a_name_that_no_file_can_have_is_told(capsys: pytest.CaptureFixture[str]
     assert "File name too long" in capsys.readouterr().err
     assert run(["check", "-f", "a\x00b"]) == 2
     assert "a\\x00b cannot be read: no file can have this name" in capsys.readouterr().err
+
+
+def test_a_farm_that_keeps_all_twice_is_told_with_its_tie_breakers(
+    farm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db1 = 'db1  = { address = "10.0.0.7", roles = ["database"] }'
+    two = "".join(
+        f'data{i} = {{ address = "10.0.0.{i + 6}", roles = ["storage", "database"] }}\n'
+        for i in (1, 2)
+    )
+    change(farm, db1, two)
+    assert run(["check"]) == 0
+    told = capsys.readouterr().out
+    assert "2 database servers and 2 storage servers on 7 servers\n" in told
+    assert "  single points of failure: none\n" in told
+    for role in ("database", "storage"):
+        assert (
+            f"  {role}: data1 and data2 each keep the whole {role}; as an even number has no "
+            "majority in its half, web3 votes too and keeps none of it: the last web server of the "
+            f"file that has no {role}; it survives the loss of any 1 of these 3\n" in told
+        )
+    assert "  note: site.shared: not given, so nothing lives on the storage; " in told
+    change(farm, 'source = "site/"', 'shared = ["uploads"]\nsource = "site/"')
+    assert run(["check", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [note["code"] for note in told["notes"]] == ["self-signed"]
+    assert [
+        (one["role"], one["servers"], one["tie_breaker"], one["survives"])
+        for one in told["redundancy"]
+    ] == [
+        ("database", ["data1", "data2"], "web3", 1),
+        ("storage", ["data1", "data2"], "web3", 1),
+    ]
 
 
 @pytest.mark.parametrize("name", ["farm.toml", "annotated.toml"])

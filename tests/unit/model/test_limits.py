@@ -3,12 +3,19 @@
 from pathlib import Path
 
 from stillup.heartbeat.packet_filter import datagrams
-from stillup.model.limits import MOST_SERVERS, TAKEN_PORTS, beyond, connections
+from stillup.model.farm import Farm
+from stillup.model.limits import MOST_SERVERS, TAKEN_PORTS, beyond, connections, taken_ports
 from stillup.model.problems import Problem
 from stillup.model.read import read_farm
 from stillup.parts import ports
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "tests" / "farms" / "six.toml"
+
+
+def _problems(text: str) -> tuple[Problem, ...]:
+    read = read_farm(text.encode(), "farm.toml")
+    assert not isinstance(read, Farm)
+    return read
 
 
 def test_sshd_may_not_listen_where_a_part_does() -> None:
@@ -23,8 +30,21 @@ def test_sshd_may_not_listen_where_a_part_does() -> None:
 
 
 def test_every_port_of_the_parts_is_known_to_be_taken() -> None:
-    named = {name: port for name, port in vars(ports).items() if isinstance(port, int)}
-    assert set(TAKEN_PORTS) == set(named.values())
+    named = {port for port in vars(ports).values() if isinstance(port, int)}
+    assert set(taken_ports(2, 1)) | set(taken_ports(1, 2)) == named | {*ports.BRICKS}
+
+
+def test_what_only_a_larger_farm_listens_on_is_free_in_a_small_one() -> None:
+    assert set(taken_ports(1, 0)) == set(TAKEN_PORTS)
+    assert 4567 in taken_ports(2, 0)
+    assert 4567 not in taken_ports(1, 3)
+    text = EXAMPLE.read_text() + "\n[ssh]\nport = 4567\n"
+    assert isinstance(read_farm(text.encode(), "farm.toml"), Farm)
+    several = text.replace(
+        "[servers]", '[servers]\ndb2 = { address = "10.0.0.8", roles = ["database"] }'
+    )
+    (problem,) = _problems(several)
+    assert "4567 is the port of Galera" in problem.text
 
 
 def test_no_more_servers_than_the_daemons_filter_takes() -> None:

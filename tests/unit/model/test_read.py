@@ -68,7 +68,7 @@ def test_the_example_becomes_a_farm_with_every_default_filled_in() -> None:
 
 def test_servers_may_be_tables_of_their_own_and_have_several_roles() -> None:
     text = EXAMPLE.split(b"[servers]")[0] + (
-        b'[servers.one]\naddress = "10.0.0.9"\nroles = ["database", "web", "balancer"]\n'
+        b'[servers.one]\naddress = "10.0.0.9"\nroles = ["database", "web", "balancer", "storage"]\n'
     )
     farm = read_farm(text, "farm.toml")
     assert isinstance(farm, Farm)

@@ -6,6 +6,7 @@ import pytest
 
 from stillup.model.secrets import GivenSecrets, read_secrets, write_secrets
 
+BLOCK = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
 PEM = (
     "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
     "-----BEGIN PRIVATE KEY-----\nREVG\n-----END PRIVATE KEY-----\n"
@@ -20,6 +21,7 @@ WHOLE = GivenSecrets("ab" * 32, "the.database-password", "the_stats-password", P
         GivenSecrets(),
         GivenSecrets(stats_password="only-this-one"),
         GivenSecrets(tls_pem=PEM),
+        GivenSecrets(cluster_key="cd" * 32, cluster_pem=BLOCK + PEM),
     ],
 )
 def test_what_is_written_is_read_back(given: GivenSecrets) -> None:
@@ -43,12 +45,22 @@ SECRET = "hunter2-hunter2"
         (
             f'hunter2-hunter2 = "{SECRET}"',
             "a secret of this name is not known; the secrets are heartbeat_key, database_password, "
-            "stats_password and tls_pem [unknown-secret]",
+            "stats_password, tls_pem, cluster_key and cluster_pem [unknown-secret]",
         ),
         (
             'database_password = "hunter2-hunter2\\n"',
             "database_password: is not 12 to 128 letters, digits and _.-; put it back, or remove it "
             "to get a new one [bad-secret]",
+        ),
+        (
+            f'cluster_key = "{SECRET}"',
+            "cluster_key: is not 64 hexadecimal digits in small letters; put it back, or remove "
+            "it to get a new one [bad-secret]",
+        ),
+        (
+            f'cluster_pem = """\n{PEM}{SECRET}"""',
+            "cluster_pem: is not an authority, a certificate and its private key in PEM; put it "
+            "back, or remove it to get a new one [bad-secret]",
         ),
         (
             f'heartbeat_key = "{SECRET}"',

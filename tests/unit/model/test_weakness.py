@@ -11,7 +11,7 @@ from stillup.model.read import read_farm
 from stillup.model.weakness import Weakness, single_points_of_failure, votes
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "tests/farms/six.toml"
-ROLES = {"b": Role.BALANCER, "w": Role.WEB, "d": Role.DATABASE}
+ROLES = {"b": Role.BALANCER, "w": Role.WEB, "d": Role.DATABASE, "s": Role.STORAGE}
 
 
 def farm_of(*servers: str) -> Farm:
@@ -22,7 +22,8 @@ def farm_of(*servers: str) -> Farm:
         Server(f"s{i}", IPv4Address(f"10.0.0.{i + 1}"), frozenset(ROLES[r] for r in letters))
         for i, letters in enumerate(servers, 1)
     )
-    return replace(farm, servers=made)
+    shared = ("uploads",) if any("s" in letters for letters in servers) else ()
+    return replace(farm, servers=made, site=replace(farm.site, shared=shared))
 
 
 def codes(farm: Farm) -> list[tuple[str, tuple[str, ...]]]:
@@ -38,7 +39,7 @@ def test_the_example_has_its_database_alone() -> None:
             ("db1",),
             "when db1 dies every page that needs the database fails until it is back, and what its "
             "disk loses is lost",
-            "keep backups; this version runs one database server, a later one several",
+            'give a second server the role "database"; until then keep backups',
         ),
     )
 
@@ -57,6 +58,17 @@ def test_the_example_has_its_database_alone() -> None:
         (
             ("bwd",),
             [("one-balancer", ("s1",)), ("one-web", ("s1",)), ("one-database", ("s1",))],
+        ),
+        (("bwds", "bwds", "bwds"), []),
+        (("b", "b", "w", "w", "ds", "ds"), []),
+        (("b", "b", "w", "w", "d", "d", "s"), [("one-storage", ("s7",))]),
+        (
+            ("bwds", "bwds"),
+            [
+                ("two-database-servers", ("s1", "s2")),
+                ("two-storage-servers", ("s1", "s2")),
+                ("two-voters", ("s1", "s2")),
+            ],
         ),
         (("b", "wd"), [("one-balancer", ("s1",)), ("one-web", ("s2",)), ("one-database", ("s2",))]),
     ],
@@ -103,4 +115,45 @@ def test_a_witness_is_said_not_to_protect_from_a_cut_between_the_two() -> None:
 def test_a_lone_balancer_is_said_to_need_no_vote() -> None:
     assert votes(farm_of("b", "w", "d")).text == (
         "s1 holds the virtual IP alone, so it needs nobody's vote and nobody takes over"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shared", "stopped"),
+    [
+        (("uploads",), "every page that needs uploads fails or hangs"),
+        (("uploads", "media/x"), "every page that needs uploads and media/x fails or hangs"),
+        ((".",), "every page fails"),
+    ],
+)
+def test_one_storage_server_is_told_with_what_lives_on_it(
+    shared: tuple[str, ...], stopped: str
+) -> None:
+    farm = farm_of("b", "b", "w", "w", "d", "d", "s")
+    farm = replace(farm, site=replace(farm.site, shared=shared))
+    assert single_points_of_failure(farm) == (
+        Weakness(
+            "one-storage",
+            ("s7",),
+            f"when s7 dies {stopped} until it is back, and what its disk loses is lost",
+            'give a second server the role "storage"; until then keep backups',
+        ),
+    )
+
+
+def test_a_storage_on_which_nothing_lives_is_no_weakness() -> None:
+    farm = farm_of("b", "b", "w", "w", "d", "d", "s")
+    assert single_points_of_failure(replace(farm, site=replace(farm.site, shared=()))) == ()
+
+
+def test_two_that_nobody_can_break_the_tie_of_are_told_with_the_way_out() -> None:
+    farm = farm_of("bd", "bwd")
+    (told,) = [one for one in single_points_of_failure(farm) if one.code == "two-database-servers"]
+    assert told == Weakness(
+        "two-database-servers",
+        ("s1", "s2"),
+        "when s1 or s2 dies the other one cannot tell that from a cut between them, so it takes no "
+        "write, and every page that needs the database fails until both are back",
+        'add a third server; with the role "database" it keeps the data too, with any other it '
+        "breaks ties",
     )

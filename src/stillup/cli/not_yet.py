@@ -1,0 +1,18 @@
+"""What a farm file may say already and this version cannot do yet, in one place.
+
+A part that learns it takes its line out of here; with the last one this module goes.
+"""
+
+from collections.abc import Iterator
+
+from stillup.model.farm import Farm, Role
+from stillup.model.problems import Path
+
+
+def not_yet(farm: Farm) -> Iterator[tuple[Path, str]]:
+    """Yield what cannot be applied yet: the key's path, and a sentence."""
+    if len(farm.having(Role.DATABASE)) > 1:
+        name = farm.having(Role.DATABASE)[1].name
+        yield ("servers", name, "roles"), "this version runs one database server"
+    if storages := farm.having(Role.STORAGE):
+        yield ("servers", storages[0].name, "roles"), "this version runs no storage server"
