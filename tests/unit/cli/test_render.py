@@ -23,7 +23,7 @@ def rendered(farm: Path, out: Path, *words: str) -> int:
 def test_a_farm_of_what_no_part_can_do_yet_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    annotated = EXAMPLE.with_name("annotated.toml")
+    annotated = Path(__file__).parents[3] / "examples" / "annotated.toml"
     assert run(["render", "-f", str(annotated), "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr().err
     assert "servers.data1.roles: this version runs no storage server [not-yet]" in told
