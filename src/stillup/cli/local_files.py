@@ -23,7 +23,7 @@ _ENDS_SOON = timedelta(days=30)
 class Finding:
     """What is wrong with what a key names; ``path`` is the key's, as in the farm file."""
 
-    path: tuple[str, str]
+    path: tuple[str, ...]
     text: str
     code: str
     is_problem: bool = True

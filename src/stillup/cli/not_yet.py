@@ -6,10 +6,9 @@ A part that learns it takes its line out of here; with the last one this module 
 from collections.abc import Iterator
 
 from stillup.model.farm import Farm, Role
-from stillup.model.problems import Path
 
 
-def not_yet(farm: Farm) -> Iterator[tuple[Path, str]]:
+def not_yet(farm: Farm) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what cannot be applied yet: the key's path, and a sentence."""
     if len(farm.having(Role.DATABASE)) > 1:
         name = farm.having(Role.DATABASE)[1].name

@@ -64,8 +64,13 @@ def _in_words(role: Role, servers: tuple[str, ...], arbiter: Server | None, surv
     told = f"{joined(servers)} each keep the whole {role}"
     if arbiter is not None:
         told += (
-            f"; as an even number has no majority in its half, {arbiter.name} votes too and keeps "
-            f"none of it: the last {first_of(arbiter)} server of the file that has no {role}"
+            f"; half of an even number is no majority, so {arbiter.name} votes with them and keeps "
+            f"none of it (the last {_word(arbiter)} of the file without that role)"
         )
     lost = f"any {survives}" if survives else "none"
     return f"{told}; it survives the loss of {lost} of these {len(servers) + bool(arbiter)}"
+
+
+def _word(server: Server) -> str:
+    role = first_of(server)
+    return str(role) if role is Role.BALANCER else f"{role} server"

@@ -213,15 +213,15 @@ def test_a_farm_that_keeps_all_twice_is_told_with_its_tie_breakers(
     assert "  single points of failure: none\n" in told
     for role in ("database", "storage"):
         assert (
-            f"  {role}: data1 and data2 each keep the whole {role}; as an even number has no "
-            "majority in its half, web3 votes too and keeps none of it: the last web server of the "
-            f"file that has no {role}; it survives the loss of any 1 of these 3\n" in told
+            f"  {role}: data1 and data2 each keep the whole {role}; half of an even number is no "
+            "majority, so web3 votes with them and keeps none of it (the last web server of the "
+            "file without that role); it survives the loss of any 1 of these 3\n" in told
         )
     assert "  note: site.shared: not given, so nothing lives on the storage; " in told
     change(farm, 'source = "site/"', 'shared = ["uploads"]\nsource = "site/"')
     assert run(["check", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [note["code"] for note in told["notes"]] == ["self-signed"]
+    assert [note["code"] for note in told["notes"]] == ["not-yet", "not-yet", "self-signed"]
     assert [
         (one["role"], one["servers"], one["tie_breaker"], one["survives"])
         for one in told["redundancy"]

@@ -69,8 +69,8 @@ def test_it_is_told_in_words_where_the_tie_breakers_are_and_why() -> None:
         "s4",
     )
     assert database.text == (
-        "s5 and s6 each keep the whole database; as an even number has no majority in its half, s4 "
-        "votes too and keeps none of it: the last web server of the file that has no database; it "
+        "s5 and s6 each keep the whole database; half of an even number is no majority, so s4 votes "
+        "with them and keeps none of it (the last web server of the file without that role); it "
         "survives the loss of any 1 of these 3"
     )
     assert storage.text == database.text.replace("database", "storage")
@@ -85,6 +85,14 @@ def test_it_is_told_in_words_where_the_tie_breakers_are_and_why() -> None:
             [
                 "s1, s2 and s3 each keep the whole database; it survives the loss of any 1 of these 3",
                 "s1 keeps the storage alone",
+            ],
+        ),
+        (
+            ("bwd", "bwd", "b"),
+            [
+                "s1 and s2 each keep the whole database; half of an even number is no majority, so "
+                "s3 votes with them and keeps none of it (the last balancer of the file without "
+                "that role); it survives the loss of any 1 of these 3"
             ],
         ),
         (
