@@ -165,13 +165,14 @@ def heartbeat(data: Json) -> Heartbeat | None:
     """Read a heartbeat daemon's status; None when it did not answer."""
     if not isinstance(data, dict) or "healthy" not in data:
         return None
-    holder, reader = data.get("holder"), Reader(data)
+    holder, under_way = data.get("holder"), change(Reader(data))
     return Heartbeat(
         data.get("healthy") is True,
         str(data.get("reason") or ""),
         bool(data.get("holding")),
-        side=_side(data),
-        change=change(reader),
+        # In the middle of a change both lists together need not be an electorate of their own.
+        side=under_way.side if under_way else _side(data),
+        change=under_way,
         holders=frozenset(str(name) for name in holder.values() if name is not None)
         if isinstance(holder, dict)
         else frozenset(),

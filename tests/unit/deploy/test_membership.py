@@ -29,6 +29,16 @@ def without(farm: Farm, *names: str) -> Farm:
     return replace(farm, servers=tuple(one for one in farm.servers if one.name not in names))
 
 
+def as_two(farm: Farm) -> Farm:
+    """Return the farm as two servers that do everything, and a witness."""
+    every = frozenset({Role.BALANCER, Role.WEB})
+    lb1, lb2 = (replace(one, roles=every) for one in farm.servers[:2])
+    servers = (replace(lb1, roles=every | {Role.DATABASE}), lb2)
+    return replace(
+        farm, servers=servers, vip=replace(farm.vip, witness=IPv4Address("10.0.0.254"))
+    )
+
+
 def promoted(farm: Farm, name: str) -> Farm:
     """Return the farm with one server that is a balancer besides what it was."""
     return replace(
@@ -40,12 +50,17 @@ def promoted(farm: Farm, name: str) -> Farm:
     )
 
 
+TWO = as_two(FARM)
+THREE = replace(TWO, servers=(*TWO.servers, FARM.servers[2]), vip=FARM.vip)
+
 CHANGES: dict[str, tuple[Farm, Farm]] = {
     "a balancer and a web server join": (FARM, EVERYBODY),
     "a balancer and a web server leave": (EVERYBODY, without(EVERYBODY, "lb2", "web4")),
     "a balancer is another one": (without(EVERYBODY, "lb3"), without(EVERYBODY, "lb2")),
     "a web server becomes a balancer": (FARM, promoted(FARM, "web3")),
     "a balancer is only a web server again": (promoted(FARM, "web3"), FARM),
+    "a third server takes the witness's place": (TWO, THREE),
+    "a witness takes the third server's place": (THREE, TWO),
     "the lease is another": (FARM, replace(FARM, vip=replace(FARM.vip, lease_s=0.2))),
 }
 
@@ -92,6 +107,7 @@ def test_interrupted_at_any_request_it_arrives_at_the_same_end(
             scripted.renew()
             applied(scripted, after, source)
             assert scripted.violations == [], (at, done)
+            assert all(scripted.servers[one.name].change is None for one in after.servers), at
             scripted.renew()
             assert not applied(scripted, after, source).plan.steps
 
