@@ -9,7 +9,7 @@ from stillup.alone import ha_d, toml_file
 from stillup.alone.fate import Fate
 from stillup.alone.server import look
 from stillup.errors import InputRefused
-from stillup.heartbeat import settings
+from stillup.heartbeat import key_file, settings
 from stillup.heartbeat.settings import DaemonSettings
 
 DEFAULT = Path("/etc/stillup/heartbeat.toml")
@@ -59,7 +59,7 @@ def load(path: Path) -> Told:
         told = settings.load(path)
     else:
         told = toml_file.read(_bytes(path, "the settings"), str(path), look())
-    return Told(told, settings.load_keys(told, handed))
+    return Told(told, key_file.load_keys(told.key_file, handed))
 
 
 def _ha_d(folder: Path) -> Told:

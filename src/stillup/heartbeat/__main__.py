@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from stillup.errors import EXIT_DONE, EXIT_WORLD, ServerFailed, StillupError
-from stillup.heartbeat import hooks, process, settings, succession
+from stillup.heartbeat import hooks, key_file, process, settings, succession
 from stillup.heartbeat.control import ask
 from stillup.heartbeat.settings import CONTROL, DaemonSettings
 from stillup.heartbeat.settings_reader import Json
@@ -73,13 +73,13 @@ def _given(config: Path, heir: Heir | None) -> tuple[DaemonSettings, Mapping[int
     handed = os.environ.get("CREDENTIALS_DIRECTORY")
     if heir is not None and heir.files:
         # systemd's copies are from the service's start; these are as they are now.
-        settings_file, key_file = heir.files
-        told = settings.parse(_content(settings_file), str(config))
-        return told, settings.keys(_content(key_file), told.key_file)
+        settings_descriptor, key_descriptor = heir.files
+        told = settings.parse(_content(settings_descriptor), str(config))
+        return told, key_file.keys(_content(key_descriptor), told.key_file)
     if handed and (Path(handed) / config.name).exists():
         config = Path(handed) / config.name
     told = settings.load(config)
-    return told, settings.load_keys(told, handed)
+    return told, key_file.load_keys(told.key_file, handed)
 
 
 def serve(
@@ -129,7 +129,7 @@ def _content(descriptor: int) -> bytes:
 def reload(config: Path, control: Path | None) -> int:
     """Have the running daemon replaced by its program as it is now, with these settings."""
     told = settings.load(config)
-    settings.load_keys(told, None)
+    key_file.load_keys(told.key_file, None)
     question: dict[str, Json] = {"op": "reload"}
     with _memory(settings.content(config)) as settings_file, Path(told.key_file).open("rb") as key:
         files = (settings_file.fileno(), key.fileno())
@@ -175,7 +175,7 @@ def await_vote(control: Path, former: int) -> None:
 def check(config: Path) -> int:
     """Say whether the settings and the key are right; a problem is raised."""
     told = settings.load(config)
-    settings.load_keys(told, None)
+    key_file.load_keys(told.key_file, None)
     sys.stdout.write(f"{config}: the settings of {told.name} are right\n")
     return EXIT_DONE
 

@@ -137,7 +137,7 @@ def _side(reader: Reader, key: str) -> Side:
         inner.addresses("voters"),
         inner.names("candidates"),
         inner.number("lease_ms", *LEASE_MS, 500) / 1000,
-        inner.optional_text("witness"),
+        inner.ip("witness") if value.get("witness") is not None else None,
     )
     reader.within(key, inner)
     return side

@@ -51,6 +51,7 @@ class Control:
         self._answer = answer
         self._open: dict[socket.socket, bytes] = {}
         self._files: dict[socket.socket, list[int]] = {}
+        self._unsaid: dict[socket.socket, bytes] = {}
         if descriptor is not None:
             self._listener = socket.socket(fileno=descriptor)
             self._listener.settimeout(0)
@@ -115,15 +116,30 @@ class Control:
 
     def _reply(self, connection: socket.socket, answer: dict[str, Json]) -> None:
         """Answer, unless the asker has gone meanwhile."""
-        if connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.sendall(json.dumps(answer).encode() + b"\n")
+        if connection not in self._open:
+            return
+        self._unsaid[connection] = json.dumps(answer).encode() + b"\n"
+        self._loop.unwatch(connection)
+        self._loop.watch(connection, None, lambda: self._say_on(connection))
+        self._say_on(connection)
+
+    def _say_on(self, connection: socket.socket) -> None:
+        """Say as much of the answer as is taken now: whoever reads slowly is not waited for."""
+        unsaid = self._unsaid[connection]
+        try:
+            said = connection.send(unsaid)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = len(unsaid)
+        self._unsaid[connection] = unsaid[said:]
+        if not self._unsaid[connection]:
             self._end(connection)
 
     def _answered(self, line: bytes, asked: "Asked") -> dict[str, Json] | None:
         try:
             question = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {"error": "this is not JSON"}
         if not isinstance(question, dict):
             return {"error": "a question is a JSON object"}
@@ -137,6 +153,7 @@ class Control:
         self._loop.unwatch(connection)
         connection.close()
         del self._open[connection]
+        self._unsaid.pop(connection, None)
         for file in self._files.pop(connection, []):
             os.close(file)
 

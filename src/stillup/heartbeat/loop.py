@@ -48,9 +48,13 @@ class Loop:
         """Return the clock that all timers are set by."""
         return clock_s()
 
-    def watch(self, what: Descriptor, readable: Callback, writable: Callback | None = None) -> None:
-        """Call back whenever ``what`` can be read, or written if that is given as well."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writable else 0)
+    def watch(
+        self, what: Descriptor, readable: Callback | None, writable: Callback | None = None
+    ) -> None:
+        """Call back whenever ``what`` can be read, or written: whichever is given, or both."""
+        events = (selectors.EVENT_READ if readable else 0) | (
+            selectors.EVENT_WRITE if writable else 0
+        )
         self._selector.register(what, events, (readable, writable))
 
     def unwatch(self, what: Descriptor) -> None:
@@ -94,7 +98,7 @@ class Loop:
                 continue
             if events & selectors.EVENT_WRITE and writable is not None:
                 writable()
-            elif events & selectors.EVENT_READ:
+            elif events & selectors.EVENT_READ and readable is not None:
                 readable()
 
     def _run_timers(self) -> None:

@@ -74,6 +74,14 @@ class Pinger:
         Where that is not possible now, the next ``ask`` tries again.
         """
         self.close()
+        try:
+            self._socket = self._opened()
+        except OSError as error:
+            self._lost(error)
+            return
+        self._loop.watch(self._socket, self._on_readable)
+
+    def _opened(self) -> socket.socket:
         four = self._version == 4
         raw = socket.socket(
             socket.AF_INET if four else socket.AF_INET6,
@@ -84,12 +92,10 @@ class Pinger:
             raw.setsockopt(*_FILTERS[self._version])
             name = self._interface.encode() + b"\0"
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
-        except OSError as error:
+        except OSError:
             raw.close()
-            self._lost(error)
-            return
-        self._socket = raw
-        self._loop.watch(raw, self._on_readable)
+            raise
+        return raw
 
     def close(self) -> None:
         """Close the socket."""

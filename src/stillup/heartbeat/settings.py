@@ -1,15 +1,11 @@
 """The daemon's settings: read from JSON, checked, every problem told at once.
 
 ``settings_reader.py`` takes the typed values out; here is what they are and what must hold.
-Reading is apart from parsing: ``parse`` is pure, ``load`` reads the two files. The key file
-holds one key a line, at least 16 characters; the first signs, every one is believed, so a key
-is rotated by adding it last, then moving it first, then taking the old one out.
+Reading is apart from parsing: ``parse`` is pure, ``load`` reads the files. The key is read by
+``key_file.py``.
 """
 
-import hashlib
 import json
-import os
-import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,14 +15,15 @@ from stillup.heartbeat.changing import LEASE_MS, Change, Side, change
 from stillup.heartbeat.membership import Configuration
 from stillup.heartbeat.quorum import Electorate
 from stillup.heartbeat.settings_reader import Json, Reader, is_ipv4
+from stillup.heartbeat.wire import NAME_BYTES
 
 PORT = 6940
 CONTROL = "/run/stillup/heartbeat.sock"
 MOST_VIPS = 64
+MOST_VOTERS = 250
 DRAIN_S = (0, 86_400)
 DEFAULT_DRAIN_S = 300
 CHANGE_SUFFIX = ".change.json"
-KEY_BYTES = 16
 KNOWN = frozenset(
     [
         "farm",
@@ -214,31 +211,6 @@ def _as_changing(settings: DaemonSettings, side: Side) -> DaemonSettings:
     )
 
 
-def keys(data: bytes, file: str) -> dict[int, bytes]:
-    """Return the keys in the text of a key file, by their id; the first signs.
-
-    A key's id is the first byte of its SHA-256, so that servers agree on it in whatever order
-    the file lists the keys.
-
-    Raises:
-        InputRefused: If there is no key, one is too short, or two have the same id.
-    """
-    found: dict[int, bytes] = {}
-    for number, line in enumerate(data.splitlines(), start=1):
-        key = line.strip()
-        if not key:
-            continue
-        if len(key) < KEY_BYTES:
-            raise InputRefused(f"{file}:{number}: a key needs at least {KEY_BYTES} characters")
-        identity = hashlib.sha256(key).digest()[0]
-        if identity in found and found[identity] != key:
-            raise InputRefused(f"{file}:{number}: this key cannot be told from another; make anew")
-        found[identity] = key
-    if not found:
-        raise InputRefused(f"{file}: there is no key in it")
-    return found
-
-
 def load(path: Path) -> DaemonSettings:
     """Read the settings file, and the change beside it if there is one.
 
@@ -269,34 +241,6 @@ def content(path: Path) -> bytes:
     if not isinstance(values, dict):
         return data
     return json.dumps({**values, "change": told}).encode()
-
-
-def load_keys(settings: DaemonSettings, credentials: str | None) -> dict[int, bytes]:
-    """Read the key file, or the copy of it that systemd hands to the service.
-
-    Args:
-        settings: For the key file's path.
-        credentials: systemd's ``$CREDENTIALS_DIRECTORY``, None outside a service; a file in
-            it of the key file's name is taken first. systemd keeps others out of it.
-
-    Raises:
-        InputRefused: If it cannot be read, others can read it, or it is wrong.
-    """
-    path = Path(settings.key_file)
-    handed = Path(credentials) / path.name if credentials else None
-    try:
-        if handed is not None and handed.exists():
-            return keys(handed.read_bytes(), settings.key_file)
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if mode & (stat.S_IRWXO | stat.S_IWGRP):
-                raise InputRefused(
-                    f"{path}: others can read or change this key (mode {mode & 0o777:04o}); "
-                    f"run: chmod 0600 {path}, and make a new key"
-                )
-            return keys(file.read(), str(path))
-    except OSError as error:
-        raise InputRefused(f"{path}: the key cannot be read: {error.strerror}") from None
 
 
 def _vips(reader: Reader) -> tuple[Vip, ...]:
@@ -375,6 +319,14 @@ def _contradictions(settings: DaemonSettings) -> list[str]:
         problems.append(
             f"name: {settings.name} is not in voters with the address {settings.address}"
         )
+    problems += [
+        f"voters: the name {name} is longer than {NAME_BYTES} bytes"
+        for name in settings.voters
+        if len(name.encode(errors="replace")) > NAME_BYTES
+    ]
+    if len(settings.voters) > MOST_VOTERS:
+        told = f"{len(settings.voters)} servers are more than the {MOST_VOTERS}"
+        problems.append(f"voters: {told} that a daemon can listen to")
     problems += [
         f"candidates: {name} is not in voters"
         for name in settings.candidates

@@ -25,8 +25,8 @@ class Heartbeat:
     """For how long each virtual IP has had its holder, in seconds; None when not known."""
     heard_ms: Mapping[str, float | None]
     """How long ago each voter was heard, in milliseconds; None for never."""
-    late_ms: float
-    """The most that the daemon's own loop was late in the last minute or two."""
+    warnings: tuple[str, ...] = ()
+    """What comes near to a fault there, a sentence each."""
     candidate: bool = True
     """Whether it may hold the address at all; the others only vote."""
     moved_at_s: tuple[float, ...] = ()

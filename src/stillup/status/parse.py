@@ -104,7 +104,7 @@ def _heartbeat(told: "_Told | None") -> Heartbeat | None:
     if told is None:
         return None
     voters = told.mapping("voters") or {}
-    lateness, vips = told.inner("lateness_ms"), told.objects("vips")
+    vips = told.objects("vips")
     return Heartbeat(
         healthy=told.answer.get("healthy") is True,
         candidate=told.answer.get("candidate") is True,
@@ -120,7 +120,7 @@ def _heartbeat(told: "_Told | None") -> Heartbeat | None:
             for voter, said in voters.items()
             if isinstance(said, dict)
         },
-        late_ms=(lateness.number_or_none("recent") or 0.0) if lateness is not None else 0.0,
+        warnings=tuple(map(str, told.listing("warnings") or ())),
         moved_at_s=max((_moved_at_s(vip) for vip in vips), key=len, default=()),
     )
 

@@ -27,7 +27,7 @@ def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
         yield from _applied(seen)
         yield from _units(seen)
         yield from _firewall(seen)
-        yield from _heartbeat(farm, seen)
+        yield from _heartbeat(seen)
         yield from _disk(seen)
         yield from _clock(seen, apart[seen.name])
 
@@ -117,7 +117,7 @@ def _firewall(seen: Reached) -> Iterator[Finding]:
         )
 
 
-def _heartbeat(farm: Farm, seen: Reached) -> Iterator[Finding]:
+def _heartbeat(seen: Reached) -> Iterator[Finding]:
     if seen.heartbeat is None:
         if seen.applied_at_s is not None:
             yield Finding(
@@ -128,15 +128,12 @@ def _heartbeat(farm: Farm, seen: Reached) -> Iterator[Finding]:
                 seen.name,
             )
         return
-    late_ms, lease_ms = seen.heartbeat.late_ms, farm.vip.lease_s * 1000
-    # Renewed five times a lease: half a lease late is near losing it. It is over, and a short load
-    # of the machine does it too, so it is told and judged by nothing.
-    if late_ms > lease_ms / 2:
+    # It is over, and a short load of the machine does it too, so it is told and judged by nothing.
+    for sentence in seen.heartbeat.warnings:
         yield Finding(
-            "heartbeat-late",
+            "heartbeat-near-fault",
             Severity.NOTE,
-            f"the heartbeat on {seen.name} ran up to {late_ms:.0f} ms late in the last two "
-            f"minutes, with a lease of {lease_ms:.0f} ms",
+            f"the heartbeat on {seen.name}: {sentence}",
             f"see what else loads {seen.name}, or choose a longer [vip] lease",
             seen.name,
         )

@@ -7,7 +7,7 @@ from tests.unit.cli.test_secrets_file import EXAMPLE
 
 from stillup.cli.context import load_farm, load_secrets
 from stillup.cli.secrets_file import change_secrets, given_secrets
-from stillup.heartbeat.settings import keys
+from stillup.heartbeat.key_file import keys
 from stillup.model.farm import Secrets
 from stillup.model.secrets import GivenSecrets, next_round, with_next_key
 from stillup.parts import heartbeat

@@ -34,9 +34,7 @@ def as_two(farm: Farm) -> Farm:
     every = frozenset({Role.BALANCER, Role.WEB})
     lb1, lb2 = (replace(one, roles=every) for one in farm.servers[:2])
     servers = (replace(lb1, roles=every | {Role.DATABASE}), lb2)
-    return replace(
-        farm, servers=servers, vip=replace(farm.vip, witness=IPv4Address("10.0.0.254"))
-    )
+    return replace(farm, servers=servers, vip=replace(farm.vip, witness=IPv4Address("10.0.0.254")))
 
 
 def promoted(farm: Farm, name: str) -> Farm:

@@ -79,12 +79,14 @@ def test_the_file_beside_the_settings_is_the_change(tmp_path: Path) -> None:
 
 def test_what_is_wrong_with_a_change_is_told() -> None:
     wrong = values("joint")
-    wrong["change"] = {"stage": "soon", "old": OLD, "new": []}
+    old: dict[str, Json] = {**OLD, "witness": "the router"}
+    wrong["change"] = {"stage": "soon", "old": old, "new": []}
     with pytest.raises(InputRefused) as refused:
         settings.parse(json.dumps(wrong).encode(), "heartbeat.json")
     told = str(refused.value)
     assert "change.stage: must be one of before, joint, settled, after" in told
     assert "change.new: must be an object" in told
+    assert "change.old.witness: the router is not an IP address" in told
 
 
 def test_a_change_that_leaves_nobody_to_hold_is_refused() -> None:

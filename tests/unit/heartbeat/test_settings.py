@@ -10,14 +10,10 @@ from stillup.heartbeat.settings import (
     DaemonSettings,
     Vip,
     Watch,
-    keys,
     load,
-    load_keys,
     parse,
 )
 from stillup.heartbeat.settings_reader import Json
-
-KEY = b"0123456789abcdef"
 
 
 def good() -> dict[str, Json]:
@@ -91,6 +87,14 @@ def test_a_voter_watches_nothing_and_is_no_candidate() -> None:
         ({"voters": {}}, "voters: must give each server's address by its name"),
         ({"voters": {"lb1": "x"}}, "voters.lb1: x is not an IPv4 address"),
         ({"failback": "no"}, "failback: must be true or false"),
+        (
+            {"voters": {"lb1": "10.0.0.2", "lb2": "10.0.0.3", "w" * 64: "10.0.0.4"}},
+            f"voters: the name {'w' * 64} is longer than 63 bytes",
+        ),
+        (
+            {"voters": {"lb2": "10.0.0.3"} | {f"w{n}": f"10.1.0.{n}" for n in range(250)}},
+            "voters: 251 servers are more than the 250 that a daemon can listen to",
+        ),
         ({"vips": []}, "vips: must list 1 to 64 virtual IPs"),
         ({"vips": [{"address": "10.1.0.1"}] * 65}, "vips: must list 1 to 64 virtual IPs"),
         ({"vips": ["10.0.0.1"]}, "vips[0]: must be an object with an address"),
@@ -160,46 +164,3 @@ def test_what_is_no_json_object_is_refused_in_a_sentence(data: bytes) -> None:
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="cannot be read: No such file"):
         load(tmp_path / "none.json")
-
-
-def test_the_first_key_signs_and_all_are_known_by_the_same_ids_in_any_order() -> None:
-    other = b"another key of sixteen or more"
-    first, second = keys(KEY + b"\n" + other + b"\n", "k"), keys(other + b"\n\n" + KEY, "k")
-
-    assert list(first.values()) == [KEY, other]
-    assert list(second.values()) == [other, KEY]
-    assert set(first) == set(second)
-
-
-@pytest.mark.parametrize(
-    ("data", "problem"),
-    [(b"\n", "k: there is no key in it"), (b"short\n", "k:1: a key needs at least 16 characters")],
-)
-def test_a_wrong_key_file_is_refused(data: bytes, problem: str) -> None:
-    with pytest.raises(InputRefused, match=problem):
-        keys(data, "k")
-
-
-def settings_with(key_file: Path) -> DaemonSettings:
-    return parse(json.dumps(good() | {"key_file": str(key_file)}).encode(), "s.json")
-
-
-@pytest.mark.parametrize("mode", [0o604, 0o602, 0o620, 0o666])
-def test_a_key_that_others_can_read_or_change_is_refused(tmp_path: Path, mode: int) -> None:
-    file = tmp_path / "key"
-    file.write_bytes(KEY)
-    file.chmod(mode)
-
-    with pytest.raises(InputRefused, match="chmod 0600") as refused:
-        load_keys(settings_with(file), None)
-    assert KEY.decode() not in str(refused.value)
-
-
-def test_systemds_copy_of_the_key_is_taken_first(tmp_path: Path) -> None:
-    handed = tmp_path / "credentials"
-    handed.mkdir()
-    (handed / "heartbeat.key").write_bytes(KEY)
-
-    assert list(load_keys(settings_with(Path("/none/heartbeat.key")), str(handed)).values()) == [
-        KEY
-    ]

@@ -262,15 +262,10 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
         Level.AT_RISK,
         ["risk firewall-open web1"],
     ),
-    "a daemon a little late": (
-        (beating("db1", lambda beat: replace(beat, late_ms=249)),),
+    "a daemon that was late and could not run in real time": (
+        (beating("lb1", lambda beat: replace(beat, warnings=("it ran late", "it wants"))),),
         Level.SERVING,
-        [],
-    ),
-    "a daemon very late": (
-        (beating("lb1", lambda beat: replace(beat, late_ms=300)),),
-        Level.SERVING,
-        ["note heartbeat-late lb1"],
+        ["note heartbeat-near-fault lb1", "note heartbeat-near-fault lb1"],
     ),
     "a disk low": (
         (told("db1", lambda seen: replace(seen, disk_free_bytes=500 << 20)),),

@@ -72,7 +72,6 @@ def _heartbeat(name: str) -> Heartbeat:
         believed={VIP: "lb1"},
         since_s={"10.0.0.1": 200.0},
         heard_ms={other: 90.0 for other in NAMES if other != name},
-        late_ms=3.0,
         moved_at_s=(AT_S - 200,),
     )
 

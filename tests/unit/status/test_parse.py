@@ -28,7 +28,7 @@ LB1: JsonObject = {
             "lb2": {"address": "10.0.0.3", "heard_ms": 41, "votes": True},
             "web1": {"address": "10.0.0.4", "heard_ms": None, "votes": False},
         },
-        "lateness_ms": {"max": 90.0, "recent": 3.5},
+        "warnings": ["it ran late"],
         "moves": [],
         "vips": [
             {
@@ -98,7 +98,7 @@ def test_a_balancers_state() -> None:
             believed={"10.0.0.1": "lb1"},
             since_s={"10.0.0.1": 18.2, "fd00:10::1": 3.0},
             heard_ms={"lb2": 41.0, "web1": None},
-            late_ms=3.5,
+            warnings=("it ran late",),
             candidate=True,
             moved_at_s=(1700.5,),
         ),
