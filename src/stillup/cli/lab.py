@@ -179,7 +179,8 @@ def _status(arguments: argparse.Namespace) -> int:
     width = max(len(machine.name) for machine in machines)
     for machine in machines:
         on = f"on, {machine.memory_bytes // 10**6} MB" if machine.on else "off"
-        parts = [on, *([machine.cut] if machine.cut else [])]
+        kernel = ["User-Mode Linux"] if machine.as_uml else []
+        parts = [on, *kernel, *([machine.cut] if machine.cut else [])]
         roles = ", ".join(machine.roles)
         print(f"{machine.name:{width}}  {machine.address:15}  {roles:10}  {', '.join(parts)}")
     print(f"{'client':{width}}  {lab.client!s:15}  stillup lab client -- COMMAND")
@@ -196,6 +197,7 @@ def _as_json(machine: MachineState) -> dict[str, object]:
         "on": machine.on,
         "cut": machine.cut,
         "memory_bytes": machine.memory_bytes,
+        "user_mode_linux": machine.as_uml,
     }
 
 

@@ -9,10 +9,11 @@ import shutil
 import tempfile
 import uuid
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from pathlib import Path
 
 from stillup.errors import LabFailed
+from stillup.lab import uml
 from stillup.lab.commands import run
 from stillup.lab.names import DIRECT_INTERFACE, INTERFACE
 from stillup.lab.state import Home, read_record, write_record
@@ -32,12 +33,16 @@ class Disk:
     sixth: IPv6Interface | None = None
     """Its IPv6 address on the LAN; None without one."""
 
+    console: IPv4Address | None = None
+    """Where this host enters it from, if it runs as User-Mode Linux; None if it does not."""
+
     @property
     def links(self) -> JsonObject:
-        """What the machine's record says of its network."""
+        """What the machine's record says of its network and its kernel."""
         direct = {} if self.direct is None else {"direct": str(self.direct)}
         sixth = {} if self.sixth is None else {"sixth": str(self.sixth)}
-        return {"address": str(self.address), **direct, **sixth}
+        kernel = {} if self.console is None else {"kernel": uml.KIND, "console": str(self.console)}
+        return {"address": str(self.address), **direct, **sixth, **kernel}
 
 
 def is_as_wanted(home: Home, disk: Disk) -> bool:
@@ -69,6 +74,7 @@ def ensure(home: Home, disk: Disk) -> None:
         return
     try:
         _write_network(folder / "upper", image, disk)
+        _make_writable(folder, disk)
     except OSError as error:
         raise LabFailed(f"cannot change {disk.name}'s disk: {error.strerror}") from error
     write_record(
@@ -101,12 +107,19 @@ def _make(home: Home, disk: Disk) -> None:
         shutil.copystat(disk.image, upper)
         _write_identity(home, upper, disk)
         _write_network(upper, disk.image, disk)
+        _make_writable(folder, disk)
     except OSError as error:
         raise LabFailed(f"cannot make {disk.name}'s disk: {error.strerror}") from error
     write_record(
         folder / "machine.json",
         {"mac": disk.mac, "image": str(disk.image), **disk.links},
     )
+
+
+def _make_writable(folder: Path, disk: Disk) -> None:
+    """Make the disk that User-Mode Linux needs; what a container had written shows through."""
+    if disk.console is not None and not (folder / uml.DISK).exists():
+        uml.make_disk(folder)
 
 
 def _write_identity(home: Home, upper: Path, disk: Disk) -> None:
@@ -138,8 +151,11 @@ def _write_network(upper: Path, image: Path, disk: Disk) -> None:
     _write(upper, image, "etc/network/interfaces", text)
 
 
+_LINKS = ("address", "direct", "sixth", "kernel", "console")
+
+
 def _links(record: JsonObject) -> JsonObject:
-    return {key: record[key] for key in ("address", "direct", "sixth") if key in record}
+    return {key: record[key] for key in _LINKS if key in record}
 
 
 def _write(upper: Path, image: Path, name: str, text: str, mode: int = 0o644) -> None:

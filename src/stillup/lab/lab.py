@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Event
 
 from stillup.errors import InputRefused, LabFailed
-from stillup.lab import cgroup, disk, forwarding, inotify, machine, network, preflight
+from stillup.lab import cgroup, disk, forwarding, inotify, kernels, machine, network, preflight
 from stillup.lab.image import image
-from stillup.lab.names import client_address, mac, on_direct, sixth
+from stillup.lab.names import client_address, console_address, mac, on_direct, sixth
 from stillup.lab.state import (
     LABS,
     Home,
@@ -28,6 +28,8 @@ from stillup.lab.state import (
 from stillup.model.farm import Farm, Server
 
 _BOOT_S = 90.0
+_UML_BOOT_S = 240.0
+"""User-Mode Linux takes each system call to another process: on a busy host it boots slowly."""
 _TRIAL_S = 60.0
 
 
@@ -45,6 +47,8 @@ class MachineState:
     on: bool
     cut: str | None
     memory_bytes: int
+    as_uml: bool
+    """It runs as User-Mode Linux, for want of something in this host's kernel."""
 
 
 class Lab:
@@ -74,7 +78,7 @@ class Lab:
             client = client_address(self.farm)
             lan = network.Lan(self.farm.lan, client, sixth(self.farm, client))
             network.ensure(self.home, lan)
-            self._boot_all(chosen, tree)
+            self._boot_all(chosen, tree, self._as_uml())
             self._write_known_hosts()
             forwarding.ensure(self.home, str(self.farm.vip.first))
 
@@ -87,7 +91,7 @@ class Lab:
                 machine.power_off(self.home, name)
                 return
             machine.power_on(self.home, name)
-            machine.wait_ready(self.home, name, server.address, _BOOT_S, Event())
+            self._wait_ready(server, Event())
 
     def cut(
         self,
@@ -149,6 +153,7 @@ class Lab:
                 machine.is_on(self.home, server.name),
                 cuts.describe(server.name),
                 machine.memory_bytes(self.home, server.name),
+                machine.is_uml(self.home, server.name),
             )
             for server in self.farm.servers
         )
@@ -190,11 +195,28 @@ class Lab:
                 self._report(f"{name} is not in the farm file any more: removed")
                 machine.remove(self.home, name)
 
-    def _boot_all(self, servers: tuple[Server, ...], tree: Path) -> None:
+    def _as_uml(self) -> frozenset[str]:
+        """Return the machines that run as User-Mode Linux; one that ever did keeps its disk."""
+        users = kernels.nfs_users(self.farm)
+        there = {name for name in self.home.machines() if machine.is_uml(self.home, name)}
+        if not users or kernels.has_nfs():
+            return frozenset(there)
+        kernels.refuse_balancers(users)
+        kernels.ensure_uml(self._report)
+        names = [server.name for server in users]
+        self._report(
+            f"this machine's kernel has no NFS: as User-Mode Linux boot {', '.join(names)}"
+        )
+        return frozenset(there.union(names))
+
+    def _boot_all(self, servers: tuple[Server, ...], tree: Path, as_uml: frozenset[str]) -> None:
         """Boot them all at once; the first that fails, or Ctrl-C, ends the wait for the others."""
         stop = Event()
         with ThreadPoolExecutor(max(len(servers), 1)) as pool:
-            boots = [pool.submit(self._boot, server, tree, stop) for server in servers]
+            boots = [
+                pool.submit(self._boot, self._disk(server, tree, as_uml), server, stop)
+                for server in servers
+            ]
             try:
                 for boot in as_completed(boots):
                     boot.result()
@@ -202,15 +224,18 @@ class Lab:
                 stop.set()
                 raise
 
-    def _boot(self, server: Server, tree: Path, stop: Event) -> None:
-        wanted = disk.Disk(
+    def _disk(self, server: Server, tree: Path, as_uml: frozenset[str]) -> disk.Disk:
+        return disk.Disk(
             server.name,
             IPv4Interface((server.address, self.farm.lan.prefixlen)),
             mac(self.home.id, server.name),
             tree,
             self._direct(server),
             sixth(self.farm, server.address),
+            console_address(self.farm) if server.name in as_uml else None,
         )
+
+    def _boot(self, wanted: disk.Disk, server: Server, stop: Event) -> None:
         on = machine.is_on(self.home, server.name)
         # A machine whose switch died has no link any more, and gets one only by booting.
         if on and not self._is_plugged(server.name):
@@ -219,9 +244,13 @@ class Lab:
             machine.power_off(self.home, server.name)
             disk.ensure(self.home, wanted)
         machine.power_on(self.home, server.name)
-        if not machine.wait_ready(self.home, server.name, server.address, _BOOT_S, stop):
+        if not self._wait_ready(server, stop):
             return
         self._report(f"{server.name} is up at {server.address}")
+
+    def _wait_ready(self, server: Server, stop: Event) -> bool:
+        within_s = _UML_BOOT_S if machine.is_uml(self.home, server.name) else _BOOT_S
+        return machine.wait_ready(self.home, server.name, server.address, within_s, stop)
 
     def _direct(self, server: Server) -> IPv4Interface | None:
         if self.farm.direct is None or server.direct is None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Event
 
 from stillup.errors import LabFailed
-from stillup.lab import cgroup, network
+from stillup.lab import cgroup, network, uml
 from stillup.lab.namespace import SocketMaker, network_of
-from stillup.lab.state import Home
+from stillup.lab.state import Home, read_record
 from stillup.lab.supervisor import group_of
 
 _START_S = 10.0
@@ -61,8 +61,13 @@ def remove(home: Home, server: str) -> None:
 
 
 def init(home: Home, server: str) -> int | None:
-    """Return the host's number for a machine's process 1, or None when it is off."""
+    """Return the host's number for a machine's process 1, or None when it is off.
+
+    Of User-Mode Linux it is the kernel itself: all of it is in the machine's network namespace.
+    """
     boot = group_of(home, server) / "boot"
+    if is_uml(home, server):
+        return next(filter(_is_kernel, sorted(cgroup.processes(boot))), None)
     # nspawn puts the machine's processes into "payload"; its systemd itself into init.scope.
     for group in (boot / "payload" / "init.scope", boot / "payload"):
         for process in cgroup.processes(group):
@@ -130,6 +135,18 @@ def _is_first(process: int) -> bool:
         return False
     numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
     return len(numbers) == 3 and numbers[-1] == "1"
+
+
+def _is_kernel(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/exe").readlink().name == uml.PROGRAM
+    except OSError:
+        return False
+
+
+def is_uml(home: Home, server: str) -> bool:
+    """Say whether a machine's disk was made for User-Mode Linux."""
+    return uml.is_one(read_record(home.machine(server) / "machine.json") or {})
 
 
 def _answers(process: int, address: IPv4Address) -> bool:

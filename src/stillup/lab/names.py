@@ -7,6 +7,7 @@ namespaces the names are short and the same in every lab.
 
 import hashlib
 from ipaddress import IPv4Address, IPv6Address, IPv6Interface
+from itertools import islice
 from pathlib import Path
 
 from stillup.errors import LabFailed
@@ -66,15 +67,29 @@ def client_address(farm: Farm) -> IPv4Address:
     Raises:
         LabFailed: If the farm uses every address of its LAN.
     """
+    return _free(farm, 0, "client")
+
+
+def console_address(farm: Farm) -> IPv4Address:
+    """Return the address that this host enters a User-Mode Linux machine from: the next highest.
+
+    Raises:
+        LabFailed: If the farm leaves no second address of its LAN free.
+    """
+    return _free(farm, 1, "consoles")
+
+
+def _free(farm: Farm, place: int, user: str) -> IPv4Address:
     taken = {server.address for server in farm.servers} | set(farm.vip.addresses)
     last = int(farm.lan.broadcast_address) - 1
-    for number in range(last, int(farm.lan.network_address), -1):
-        address = IPv4Address(number)
-        if address not in taken:
-            return address
-    raise LabFailed(
-        f"the LAN {farm.lan} has no free address for the lab's client: widen network.lan"
-    )
+    numbers = range(last, int(farm.lan.network_address), -1)
+    free = (address for address in map(IPv4Address, numbers) if address not in taken)
+    found = next(islice(free, place, None), None)
+    if found is None:
+        raise LabFailed(
+            f"the LAN {farm.lan} has no free address for the lab's {user}: widen network.lan"
+        )
+    return found
 
 
 def sixth(farm: Farm, address: IPv4Address) -> IPv6Interface | None:

@@ -72,13 +72,13 @@ def ensure(home: Home, lan: Lan) -> None:
         _apply_cuts(home, cuts(home))
 
 
-def plug(home: Home, server: str, mac: str, *, direct: bool) -> None:
+def plug(home: Home, server: str, mac: str | None, *, direct: bool) -> None:
     """Give the calling process's own network namespace an ``eth0`` on the LAN.
 
     Args:
         home: The lab's.
         server: Whose network it is.
-        mac: The hardware address of ``eth0``.
+        mac: The hardware address of ``eth0``; None leaves it to the kernel.
         direct: Give it an ``eth1`` on the second network too.
 
     Raises:
@@ -89,7 +89,8 @@ def plug(home: Home, server: str, mac: str, *, direct: bool) -> None:
         raise LabFailed("the lab's switch is gone; `stillup lab up` brings it back")
     with _cuts_locked(home):
         run(["ip", "-batch", "-"], "link set lo up\n")
-        _plug(home, switch, port_of(server), BRIDGE, f"{INTERFACE} address {mac}")
+        hardware = "" if mac is None else f" address {mac}"
+        _plug(home, switch, port_of(server), BRIDGE, f"{INTERFACE}{hardware}")
         if direct:
             _plug(home, switch, port_of(on_direct(server)), DIRECT_BRIDGE, DIRECT_INTERFACE)
         _apply_cuts(home, cuts(home))

@@ -22,6 +22,7 @@ from stillup.lab.namespace import (
     NEW_NAMES,
     enter,
     mount,
+    network_of,
     unshare,
 )
 from stillup.lab.network import client_network
@@ -67,7 +68,10 @@ def become_ssh(home: Home, server: Server, command: Sequence[str]) -> NoReturn:
     Raises:
         LabFailed: If the lab is not up.
     """
-    namespace = client_network(home)
+    _become_ssh(home, server, command, client_network(home))
+
+
+def _become_ssh(home: Home, server: Server, command: Sequence[str], namespace: Path) -> NoReturn:
     remote = [command[0] if len(command) == 1 else shlex.join(command)] if command else []
     cgroup.join(cgroup.group_of(home.id) / "commands")
     enter(namespace)
@@ -91,12 +95,17 @@ def become_ssh(home: Home, server: Server, command: Sequence[str]) -> NoReturn:
 def become_console(home: Home, server: Server, command: Sequence[str]) -> NoReturn:
     """Become a shell in a machine, entered through the kernel: its network is not needed.
 
+    User-Mode Linux has no door but its network card; it is entered by SSH at the machine's own
+    side of it, where no cut is.
+
     Raises:
         LabFailed: If the machine is off.
     """
     process = machine.init(home, server.name)
     if process is None:
         raise LabFailed(f"{server.name} is off; `stillup lab power on {server.name}`")
+    if machine.is_uml(home, server.name):
+        _become_ssh(home, server, command, network_of(process))
     wanted = list(command) or ["bash", "-l"]
     if sys.stdin.isatty():
         # A terminal of the machine's own: the host's does not exist in there.

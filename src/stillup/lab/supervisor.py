@@ -1,11 +1,14 @@
 """Runs one machine: a process of its own, from power on to power off.
 
+It is a container (systemd-nspawn) or, where its record says so, User-Mode Linux (``uml``).
+
 Each boot gets new namespaces: the network, so that a machine finds nothing of its life
 before; and the mounts, so that the overlay, and what systemd-nspawn puts below /run, is seen
 by nobody else and goes away with the machine's last process, however it ends.
 
 systemd-nspawn leaves with status 133 when the machine wants to boot again; everything else
-is a machine that is off. Killing nspawn alone would leave the machine running, so power is
+is a machine that is off. User-Mode Linux boots again by itself, in the namespaces it has: its
+network's life is the kernel's own. Killing nspawn alone would leave the machine running, so power is
 taken from the whole control group (``machine.power_off``).
 
 Source: systemd-nspawn(1), ``--keep-unit``; exit status in systemd.service(5).
@@ -18,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stillup.errors import LabFailed
-from stillup.lab import cgroup, network
+from stillup.lab import cgroup, network, uml
 from stillup.lab.namespace import MS_PRIVATE, MS_REC, NEW_MOUNTS, NEW_NETWORK, mount, unshare
 from stillup.lab.state import Home, read_record
 from stillup.node.message import JsonObject
@@ -69,8 +72,17 @@ def _become_machine(home: Home, server: str, group: Path) -> NoReturn:
         record = _record(home, server)
         cgroup.join(group)
         unshare(NEW_MOUNTS | NEW_NETWORK)
+        as_uml = uml.is_one(record)
         # First the network: without the host's /run, where the lab runs is not to be found.
-        network.plug(home, server, str(record["mac"]), direct="direct" in record)
+        mac = None if as_uml else str(record["mac"])
+        network.plug(home, server, mac, direct="direct" in record)
+        mount("none", Path("/"), flags=MS_REC | MS_PRIVATE)
+        # systemd-nspawn keeps locks and sockets below /run by the machine's name alone; two
+        # labs have machines of the same name.
+        mount("tmpfs", Path("/run"), "tmpfs", data="mode=0755")
+        if as_uml:
+            uml.connect(record)
+            uml.become(home.machine(server), server, record)
         _mount_disk(home.machine(server), str(record["image"]))
         nspawn = _nspawn(home, server)
         os.execvpe(nspawn[0], nspawn, _ENVIRONMENT)  # noqa: S606  # an argument list
@@ -87,12 +99,8 @@ def _record(home: Home, server: str) -> JsonObject:
 
 
 def _mount_disk(folder: Path, image: str) -> None:
-    mount("none", Path("/"), flags=MS_REC | MS_PRIVATE)
     layers = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     mount("overlay", folder / "root", "overlay", data=layers)
-    # systemd-nspawn keeps locks and sockets below /run by the machine's name alone; two
-    # labs have machines of the same name.
-    mount("tmpfs", Path("/run"), "tmpfs", data="mode=0755")
 
 
 def _nspawn(home: Home, server: str) -> list[str]:
