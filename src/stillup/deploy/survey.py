@@ -60,4 +60,5 @@ def _facts(answer: JsonObject) -> Facts:
         str(answer.get("interface", "")),
         str(answer.get("python", "")),
         port if isinstance(port, int) else 0,
+        answer.get("filters") is not False,
     )

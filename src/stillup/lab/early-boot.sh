@@ -50,4 +50,5 @@ pivot_root . .host
 mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs /run
 [ ! -e /.host/run/no-packet-filter ] || cp /.host/run/no-packet-filter /run/
 umount -l /.host
+rmdir /.host
 exec /sbin/init </dev/console >/dev/console 2>&1

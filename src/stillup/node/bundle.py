@@ -145,3 +145,6 @@ class Facts:
     """The server's Python, ``3.13`` for instance."""
     ssh_port: int = 0
     """The port that this session came in by, on the server; 0 when that is not known."""
+    filters: bool = True
+    """Whether its kernel has nftables for IP. Only a lab's machine that runs as User-Mode Linux
+    says no; on a server without it, an apply fails when it loads the firewall."""

@@ -13,6 +13,8 @@ from stillup.node.world import World, at
 
 PHP = {12: "8.2", 13: "8.4"}
 """The PHP of each Debian release we know."""
+NO_FILTER = "/run/no-packet-filter"
+"""Made by a lab's machine whose kernel was tried and has none, before its systemd starts."""
 ANCESTORS = 8
 """How far up sshd's own child is looked for: the session, a shell, sudo, its watcher, a shell."""
 
@@ -34,6 +36,7 @@ def facts(world: World, address: str | None) -> Facts:
         interface=_interface(world, address or _ssh_address()),
         ssh_port=_ssh_port(world),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        filters=not at(world, NO_FILTER).exists(),
     )
 
 
@@ -45,6 +48,7 @@ def as_json(found: Facts) -> JsonObject:
         "interface": found.interface,
         "python": found.python,
         "ssh_port": found.ssh_port,
+        "filters": found.filters,
     }
 
 

@@ -34,7 +34,9 @@ def wanted(
             text.
         keeps_old: On the database server, the site's old account stays valid beside the new one.
     """
-    fragments = [base.wanted(farm, server), firewall.wanted(farm, server, facts)]
+    fragments = [base.wanted(farm, server)]
+    if facts.filters:
+        fragments.append(firewall.wanted(farm, server, facts))
     if Role.DATABASE in server.roles:
         fragments.append(database.wanted(farm, server, secrets, keeps_old=keeps_old))
     if Role.WEB in server.roles:

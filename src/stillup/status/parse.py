@@ -63,6 +63,7 @@ def facts(name: str, answer: JsonObject) -> Facts:
         interface=told.text("interface"),
         python=told.text("python"),
         ssh_port=int(told.number("ssh_port")),
+        filters=answer.get("filters") is not False,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.lab.farms import farm
 
 from stillup.errors import LabFailed
-from stillup.lab.names import client_address, lab_id, mac, port, sixth
+from stillup.lab.names import client_address, console_address, lab_id, mac, port, sixth
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,13 @@ def test_a_hardware_address_is_unicast_locally_administered_and_stays() -> None:
 def test_the_client_has_the_highest_address_that_is_free() -> None:
     assert client_address(farm("10.0.0.0/24", "10.0.0.2")) == IPv4Address("10.0.0.254")
     assert client_address(farm("10.0.0.0/24", "10.0.0.254")) == IPv4Address("10.0.0.253")
+
+
+def test_consoles_are_entered_from_the_next_free_address() -> None:
+    assert console_address(farm("10.0.0.0/24", "10.0.0.2")) == IPv4Address("10.0.0.253")
+    assert console_address(farm("10.0.0.0/24", "10.0.0.254")) == IPv4Address("10.0.0.252")
+    with pytest.raises(LabFailed, match="no free address for the lab's consoles"):
+        console_address(farm("10.0.0.0/29", *(f"10.0.0.{host}" for host in range(2, 6))))
 
 
 def test_a_host_has_the_ipv6_address_of_its_number_unless_it_is_a_virtual_ip() -> None:

@@ -66,6 +66,14 @@ def test_a_server_tells_its_debian_its_php_and_the_interface_of_its_address(
     assert told == Facts(13, "8.4", "eth1", told.python)
 
 
+def test_a_lab_machine_whose_kernel_has_no_packet_filter_says_so(tmp_path: Path) -> None:
+    world = Saying(tmp_path, {"ip": Ran(0, LINKS)})
+    write(tmp_path, "/etc/os-release", TRIXIE)
+    assert facts(world, "10.0.0.4").filters
+    write(tmp_path, "/run/no-packet-filter", "this kernel filters no packets")
+    assert not facts(world, "10.0.0.4").filters
+
+
 def test_the_port_that_a_session_came_in_by_is_told_even_below_sudo(tmp_path: Path) -> None:
     world, process = Saying(tmp_path, {"ip": Ran(0, LINKS)}), os.getpid()
     write(tmp_path, "/etc/os-release", TRIXIE)
