@@ -8,7 +8,7 @@ from pathlib import Path
 from stillup.cli.context import load_farm, load_secrets
 from stillup.node.bundle import Bundle, Facts, File, Unit
 from stillup.parts.bundle import wanted
-from stillup.servers.code import heartbeat_code
+from stillup.servers.code import server_code
 
 # The lab's machines, as they would tell it themselves.
 FACTS = Facts(debian=13, php="8.4", interface="eth0", python="3.13")
@@ -58,7 +58,7 @@ def harmless_file(farm_path: Path) -> str:
 
 def _bundles(farm_path: Path) -> Iterator[tuple[IPv4Address, Bundle]]:
     farm = load_farm(farm_path)
-    secrets, code = load_secrets(farm, farm_path), heartbeat_code()
+    secrets, code = load_secrets(farm, farm_path), server_code()
     for server in farm.servers:
         yield server.address, wanted(farm, server, secrets, FACTS, code)
 

@@ -55,11 +55,11 @@ def run(arguments: Namespace) -> int:
     secrets = load_secrets(farm, arguments.file) if arguments.secrets else PLACEHOLDERS
 
     from stillup.parts.bundle import wanted
-    from stillup.servers.code import heartbeat_code
+    from stillup.servers.code import server_code
 
     debian = arguments.debian
     facts = Facts(debian, PHP[debian], arguments.interface, PYTHON[debian])
-    bundles = [wanted(farm, server, secrets, facts, heartbeat_code()) for server in farm.servers]
+    bundles = [wanted(farm, server, secrets, facts, server_code()) for server in farm.servers]
     out: Path = arguments.out
     try:
         _make_ready(out)

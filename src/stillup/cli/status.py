@@ -120,9 +120,9 @@ def _wanted(farm: "Farm", path: Path) -> "Wanted | None":
         return None
     from stillup.node.codec import fingerprint
     from stillup.parts.bundle import wanted
-    from stillup.servers.code import heartbeat_code
+    from stillup.servers.code import server_code
 
-    code = heartbeat_code()
+    code = server_code()
     return lambda server, facts: fingerprint(wanted(farm, server, secrets, facts, code))
 
 

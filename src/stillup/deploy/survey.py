@@ -10,7 +10,7 @@ from stillup.node.bundle import Facts
 from stillup.node.codec import encode
 from stillup.node.message import JsonObject
 from stillup.parts.bundle import wanted
-from stillup.servers.code import heartbeat_code
+from stillup.servers.code import server_code
 from stillup.servers.connection import Connection
 
 LOOK_WITHIN_S = 60.0
@@ -39,7 +39,7 @@ async def survey(farm: Farm, secrets: Secrets, sessions: Sessions) -> Survey:
     async def look(session: Connection) -> Standing:
         server = session.server
         facts = _facts(await session.request("facts", {"address": str(server.address)}))
-        code = heartbeat_code()
+        code = server_code()
         bundle = encode(wanted(farm, server, secrets, facts, code))
         bundles[server.name] = bundle
         if Role.DATABASE in server.roles:

@@ -9,7 +9,17 @@ from collections.abc import Mapping
 
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Bundle, Facts
-from stillup.parts import balancer, base, database, firewall, heartbeat, web
+from stillup.parts import (
+    arbiter,
+    balancer,
+    base,
+    database,
+    database_proxy,
+    firewall,
+    galera,
+    heartbeat,
+    web,
+)
 from stillup.parts.merge import merge
 
 
@@ -30,18 +40,32 @@ def wanted(
         secrets: The farm's secrets; they end up only in files marked ``secret`` and in a
             command's standard input, and the database's never in the clear.
         facts: What the server told of itself.
-        code: The heartbeat's own code, path below ``src`` (``stillup/heartbeat/core.py``) to
-            text.
+        code: The daemons' own code, path below ``src`` (``stillup/heartbeat/core.py``) to text.
         keeps_old: On the database server, the site's old account stays valid beside the new one.
     """
     fragments = [base.wanted(farm, server)]
     if facts.filters:
         fragments.append(firewall.wanted(farm, server, facts))
     if Role.DATABASE in server.roles:
-        fragments.append(database.wanted(farm, server, secrets, keeps_old=keeps_old))
+        fragments.append(_database(farm, server, secrets, code, keeps_old=keeps_old))
+    fragments.append(arbiter.wanted(farm, server, secrets))
     if Role.WEB in server.roles:
+        fragments.append(database_proxy.wanted(farm, server))
         fragments.append(web.wanted(farm, server, secrets, facts))
     if Role.BALANCER in server.roles:
         fragments.append(balancer.wanted(farm, server, secrets))
     fragments.append(heartbeat.wanted(farm, server, secrets, facts, code))
     return merge(farm.name, server.name, fragments)
+
+
+def _database(
+    farm: Farm,
+    server: Server,
+    secrets: Secrets,
+    code: Mapping[str, str],
+    *,
+    keeps_old: bool,
+) -> Bundle:
+    if len(farm.having(Role.DATABASE)) > 1:
+        return galera.wanted(farm, server, secrets, code, keeps_old=keeps_old)
+    return database.wanted(farm, server, secrets, keeps_old=keeps_old)

@@ -20,6 +20,9 @@ failed, and with it the hash of the password; the reason is on its standard erro
 """
 ACCOUNT = "the site's database and its account"
 """The command's name; the plan looks for it."""
+UNIT = "mariadb.service"
+MEMBER = "/var/lib/stillup/database-member"
+"""The keeper's mark of a server that belongs to a group."""
 MARK = "stillup_accounts"
 """A role without rights: it marks the accounts that stillup made."""
 
@@ -30,38 +33,17 @@ def wanted(farm: Farm, server: Server, secrets: Secrets, *, keeps_old: bool = Fa
     ``keeps_old``: for the time until every web server has its part of the change, the site's
     account has the old password beside the new one, and accounts that are to go are left.
     """
-    values = account_values(farm, secrets, keeps_old=keeps_old)
-    most = {"farm": farm, "server": server, "connections": connections(farm)}
     return Bundle(
         farm.name,
         server.name,
         files=(
             File(CONFIG, config(farm, server)),
-            kept_running("mariadb.service"),
-            File(CONNECTIONS, render("database/connections.cnf.j2", most)),
+            kept_running(UNIT),
+            File(CONNECTIONS, connections_config(farm, server)),
         ),
-        checks=(
-            Check("MariaDB", ("/usr/sbin/mariadbd", "--help", "--verbose"), (CONFIG, CONNECTIONS)),
-        ),
-        commands=(
-            Command(
-                ACCOUNT,
-                CLIENT,
-                unless=CLIENT,
-                stdin=render("database/account.sql.j2", values),
-                unless_stdin=render("database/account-settled.sql.j2", values),
-                needs="mariadb.service",
-            ),
-            Command(
-                "MariaDB's number of connections",
-                CLIENT,
-                unless=CLIENT,
-                stdin=render("database/connections.sql.j2", most),
-                unless_stdin=render("database/connections-settled.sql.j2", most),
-                needs="mariadb.service",
-            ),
-        ),
-        units=(Unit("mariadb.service", restart_on=(CONFIG,)),),
+        checks=(checked(),),
+        commands=(_alone(), *commands(farm, secrets, keeps_old=keeps_old)),
+        units=(Unit(UNIT, restart_on=(CONFIG,)),),
         healths=(
             Health(
                 "MariaDB answers",
@@ -69,6 +51,59 @@ def wanted(farm: Farm, server: Server, secrets: Secrets, *, keeps_old: bool = Fa
                 within_s=60,
             ),
         ),
+    )
+
+
+def checked(*more: str) -> Check:
+    """Return MariaDB's own check of its settings, those at the paths ``more`` too."""
+    argv = ("/usr/sbin/mariadbd", "--help", "--verbose")
+    return Check("MariaDB", argv, (CONFIG, CONNECTIONS, *more))
+
+
+def commands(farm: Farm, secrets: Secrets, *, keeps_old: bool) -> tuple[Command, ...]:
+    """Return what is set in the running MariaDB: the accounts, the number of connections."""
+    values = account_values(farm, secrets, keeps_old=keeps_old)
+    most = {"connections": connections(farm)}
+    return (
+        Command(
+            ACCOUNT,
+            CLIENT,
+            unless=CLIENT,
+            stdin=render("database/account.sql.j2", values),
+            unless_stdin=render("database/account-settled.sql.j2", values),
+            needs=UNIT,
+        ),
+        Command(
+            "MariaDB's number of connections",
+            CLIENT,
+            unless=CLIENT,
+            stdin=render("database/connections.sql.j2", most),
+            unless_stdin=render("database/connections-settled.sql.j2", most),
+            needs=UNIT,
+        ),
+    )
+
+
+def connections_config(farm: Farm, server: Server) -> str:
+    """Return the settings file with the number of connections."""
+    values = {"farm": farm, "server": server, "connections": connections(farm)}
+    return render("database/connections.cnf.j2", values)
+
+
+def _alone() -> Command:
+    """Leave the group that the server was in, where it is the only one left.
+
+    MariaDB starts anew, as it may still run as a member, whose settings are gone. And it forgets the
+    group: from now on it writes what no position in the group tells of, and a server that once was in
+    the group with it, and comes back, must not take its own older copy for the same.
+    """
+    files = " ".join(f"/var/lib/mysql/{name}" for name in ("grastate.dat", "gvwstate.dat"))
+    files = f"{MEMBER} {files}"
+    return Command(
+        "the database's group is over",
+        ("/bin/sh", "-euc", f"systemctl stop {UNIT}; rm -f {files}; systemctl start {UNIT}"),
+        unless=("/bin/sh", "-c", f"for file in {files}; do test ! -e $file || exit 1; done"),
+        needs=UNIT,
     )
 
 

@@ -8,7 +8,7 @@ watches that the table is there and puts it back.
 
 from stillup.model.farm import Farm, Role, Server
 from stillup.node.bundle import Bundle, Check, Command, Directory, Facts, File, Health, Unit
-from stillup.parts import heartbeat
+from stillup.parts import arbiter, galera, heartbeat, ports
 from stillup.parts.ports import DATABASE, PEERS
 from stillup.parts.template import render, text
 
@@ -72,6 +72,19 @@ def rules(farm: Farm, server: Server, came_in_by: int = 0) -> str:
             "heartbeat_port": heartbeat.PORT,
             "peers_port": PEERS,
             "database_port": DATABASE,
+            **_group(farm, server),
             "ssh_ports": f"{{ {', '.join(map(str, ports))} }}" if len(ports) > 1 else ports[0],
         },
     )
+
+
+def _group(farm: Farm, server: Server) -> dict[str, object]:
+    """Return what the rules of a group of database servers ask for."""
+    several = len(farm.having(Role.DATABASE)) > 1
+    return {
+        "is_member": several and Role.DATABASE in server.roles,
+        "is_arbiter": arbiter.is_on(farm, server),
+        "databases": farm.having(Role.DATABASE),
+        "members": galera.members(farm) if several else (),
+        "group_ports": ports,
+    }

@@ -10,6 +10,7 @@ from importlib import resources
 from stillup.heartbeat.changing import Side
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Bundle, Check, Directory, Facts, File, Health, Unit
+from stillup.parts import keeper
 
 SETTINGS = "/etc/stillup/heartbeat.json"
 KEY = "/etc/stillup/heartbeat.key"
@@ -28,13 +29,14 @@ def wanted(
     farm: Farm, server: Server, secrets: Secrets, facts: Facts, code: Mapping[str, str]
 ) -> Bundle:
     """Return what the heartbeat needs on ``server``."""
+    ours = sorted(item for item in code.items() if not item[0].startswith(keeper.PACKAGE))
     run = ("/usr/bin/env", f"PYTHONPATH={CODE}", "/usr/bin/python3", "-m", "stillup.heartbeat")
     return Bundle(
         farm.name,
         server.name,
         directories=(Directory("/etc/stillup"), Directory(CODE)),
         files=(
-            *(File(f"{CODE}/{path}", text) for path, text in sorted(code.items())),
+            *(File(f"{CODE}/{path}", text) for path, text in ours),
             File(SETTINGS, settings(farm, server, facts), mode=0o640),
             File(KEY, keys(secrets), mode=0o600, secret=True),
             File(UNIT, unit(candidate=Role.BALANCER in server.roles)),

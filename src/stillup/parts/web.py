@@ -6,7 +6,7 @@ server's PHP version.
 
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Absent, Bundle, Check, Directory, Facts, File, Health, Unit
-from stillup.parts import ports
+from stillup.parts import database_proxy, ports
 from stillup.parts.base import kept_running
 from stillup.parts.template import render, text
 
@@ -76,7 +76,7 @@ def _php(farm: Farm, server: Server, secrets: Secrets, version: str) -> Bundle:
         "workers": farm.web.php_workers,
         "memory_mb": max(1, farm.web.php_memory_bytes >> 20),
         "upload_mb": max(1, farm.web.upload_bytes >> 20),
-        "database": farm.having(Role.DATABASE)[0],
+        "database_address": database_proxy.address(farm),
         "password": secrets.database_password,
         "sessions": SESSIONS,
     }

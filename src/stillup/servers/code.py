@@ -34,6 +34,18 @@ def heartbeat_code() -> Mapping[str, str]:
     return _sources("heartbeat")
 
 
+@cache
+def keeper_code() -> Mapping[str, str]:
+    """Return path and text of each source file that the keepers need."""
+    return _sources("keeper")
+
+
+@cache
+def server_code() -> Mapping[str, str]:
+    """Return path and text of each source file of the daemons on the servers."""
+    return {**heartbeat_code(), **keeper_code()}
+
+
 def _sources(package: str) -> dict[str, str]:
     """Return ``stillup/...`` paths with their texts, sorted by path."""
     root = resources.files("stillup")

@@ -15,8 +15,20 @@ SECRETS = Secrets(
     database_password="a database password",
     stats_password="a stats password",
     tls_pem="the certificate and its key\n",
+    cluster_key="6" * 64,
+    cluster_pem="".join(
+        f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n"
+        for kind, text in (
+            ("CERTIFICATE", "the authority"),
+            ("CERTIFICATE", "the certificate"),
+            ("PRIVATE KEY", "its key"),
+        )
+    ),
 )
-CODE = {"stillup/heartbeat/core.py": "# the heartbeat's code\n"}
+CODE = {
+    "stillup/heartbeat/core.py": "# the heartbeat's code\n",
+    "stillup/keeper/next_step.py": "# the keeper's code\n",
+}
 
 
 @dataclass(frozen=True)
@@ -44,4 +56,5 @@ CASES = (
     Case("six", ROOT / "tests" / "farms" / "six.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("several", GOLDEN / "several" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("three", GOLDEN / "three" / "farm.toml", Facts(12, "8.2", "ens18", "3.11")),
+    Case("pair", GOLDEN / "pair" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
 )

@@ -1,7 +1,7 @@
-"""Every file of every server of three farms, as it would be installed, compared with golden files.
+"""Every file of every server of four farms, as it would be installed, compared with golden files.
 
 ``REWRITE=1`` writes them anew; the difference is then reviewed as code. Left out are the
-heartbeat's own code and units, which are not made here. What is no file stands in ``bundle.txt``.
+daemons' own code and units, which are not made here. What is no file stands in ``bundle.txt``.
 """
 
 import os
@@ -12,6 +12,7 @@ import pytest
 from tests.unit.parts.farms import CASES, GOLDEN, Case
 
 from stillup.node.bundle import Bundle
+from stillup.parts import database_keeper, keeper
 from stillup.parts.heartbeat import CODE, UNIT
 
 REWRITE = os.environ.get("REWRITE") == "1"
@@ -22,7 +23,8 @@ def as_files(bundle: Bundle) -> dict[str, str]:
     files = {
         file.path.lstrip("/"): file.text
         for file in bundle.files
-        if file.path != UNIT and not file.path.startswith(f"{CODE}/")
+        if file.path not in {UNIT, database_keeper.UNIT_FILE, database_keeper.STARTS}
+        and not file.path.startswith((f"{CODE}/", f"{keeper.CODE}/"))
     }
     return {**files, "bundle.txt": "\n".join(described(bundle)) + "\n"}
 
