@@ -21,6 +21,16 @@ CASES = {
         0,
         ("what failed, once more", "1 passed"),
     ),
+    "a test of namespaces fails once": (
+        "@pytest.mark.netns\ndef test_netns(): first_time_fails('netns')",
+        0,
+        ("what failed, once more", "1 passed"),
+    ),
+    "a test of namespaces fails twice": (
+        "@pytest.mark.netns\ndef test_netns(): assert not 'netns'",
+        1,
+        ("what failed, once more", "1 failed"),
+    ),
     "two holders": (
         "@pytest.mark.lab\ndef test_lab():\n    first_time_fails('two answered for the address')",
         1,
