@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from stillup.heartbeat import peer_hardware
+from stillup.heartbeat.ending import Ending
 from stillup.heartbeat.estate import HandingMemory
 from stillup.heartbeat.haproxy import Haproxy
 from stillup.heartbeat.journal import Journal
@@ -70,6 +71,7 @@ class Handing:
         self._link: LinkSeen | None = None
         self._hardware = PeerHardware(peers)
         self._connections = Connections(fence.address)
+        self._ending = Ending(loop, fence.address, self._connections, journal, self._on_all_ended)
         self._gateways = _gateways(fence, peers)
         self.kernel = KernelHanding(fence, self._gateways)
         if memory is None:
@@ -136,6 +138,7 @@ class Handing:
         """The address is held here: what is open here needs no exception any more."""
         if self.draining:
             self.drain_until_s = None
+            self._ending.stop()
             self._haproxy.tell(self._address, given=False)
         self._quietly(self.kernel.end_open)
 
@@ -151,6 +154,7 @@ class Handing:
     def close(self) -> None:
         """Do no more for this address; what the kernel still does ends by itself."""
         self._loop.at(self._timer, None, self._on_timer)
+        self._ending.stop()
         self._connections.close()
         self._hardware.close()
 
@@ -187,10 +191,11 @@ class Handing:
 
     def _drain(self, until_s: float, now_s: float) -> None:
         self._count()
-        if self.open and now_s < until_s:
+        if (self.open and now_s < until_s) or self._ending.is_under_way:
             self._quietly(self.kernel.renew_open)
         elif now_s >= self._passing_until_s:
-            self._end_drain()
+            # While they may still say so to the users; then all is silent.
+            self._ending.begin()
 
     def _count(self) -> None:
         try:
@@ -199,15 +204,7 @@ class Handing:
             self._journal.rarely("connections not counted", {"reason": error.strerror})
             self.open = -1
 
-    def _end_drain(self) -> None:
-        """Destroy what is left while it may still say so to the users, then be silent."""
-        destroyed = 0
-        if self.open:
-            try:
-                destroyed = self._connections.destroy()
-            except NetlinkRefused as error:
-                fields = {"address": self._address, "reason": error.strerror}
-                self._journal("connections not destroyed", fields)
+    def _on_all_ended(self, destroyed: int) -> None:
         self.drain_until_s, self.open = None, 0
         self._quietly(self.kernel.end_open)
         self._haproxy.tell(self._address, given=False)

@@ -6,7 +6,7 @@ Source: sock_diag(7), linux/inet_diag.h; the filter program is ``inet_diag_bc_op
 import errno
 import ipaddress
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from stillup.heartbeat.attributes import DUMP, Message, attribute
 from stillup.heartbeat.netlink import Netlink, NetlinkRefused
@@ -48,20 +48,26 @@ class Connections:
         """
         return sum(1 for _ in self._identities())
 
-    def destroy(self) -> int:
-        """End them all, with a reset to the other end; return how many.
+    def identities(self) -> list[bytes]:
+        """Return what ``destroy`` knows each of the open ones by.
 
         Raises:
-            NetlinkRefused: If the kernel cannot tell, or refuses.
+            NetlinkRefused: If the kernel cannot tell.
         """
-        found = list(self._identities())
-        for identity in found:
+        return list(self._identities())
+
+    def destroy(self, identities: Iterable[bytes]) -> None:
+        """End these, with a reset to the other end.
+
+        Raises:
+            NetlinkRefused: If the kernel refuses.
+        """
+        for identity in identities:
             try:
                 self._netlink.request(_DESTROY, 0, self._request(identity))
             except NetlinkRefused as error:
                 if error.errno != errno.ENOENT:  # then it has ended by itself
                     raise
-        return len(found)
 
     def _identities(self) -> Iterator[bytes]:
         body = self._request(b"\0" * _IDENTITY_BYTES) + attribute(_BYTECODE, self._program())
