@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.netns.farm import CLIENT, wait_for
+from tests.netns.farm import BALANCERS, CLIENT, wait_for
 from tests.netns.observing import LEASE_S, observed
-from tests.netns.pair import PairFarm
+from tests.netns.pair import PAIR, PairFarm
+
+from stillup.deploy.standing import heartbeat
+from stillup.heartbeat.changing import Side
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(60)]
 
@@ -21,6 +24,12 @@ def namespaced(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> It
         yield made
     finally:
         made.destroy()
+
+
+def test_the_status_tells_an_apply_who_takes_part(farm: PairFarm) -> None:
+    told = heartbeat(dict(farm.status("lb1")))
+    assert told is not None
+    assert told.side == Side(PAIR, BALANCERS, LEASE_S, CLIENT)
 
 
 def test_the_one_that_is_left_takes_over_while_the_witness_answers(farm: PairFarm) -> None:

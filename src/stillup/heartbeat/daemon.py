@@ -394,7 +394,7 @@ class Daemon:
         status["warnings"] = [*warnings(lease_s, late_s, slowest_s, real_time=real_time)]
         if self.direct is not None:
             status["direct"] = self.direct.status()
-        status["witness"] = self.pingers.status() or None
+        status["pings"] = self.pingers.status()
         status["datagrams"] = self.transport.status()
         status["hooks"] = dict(self.hooks.last)
         return status
