@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from stillup.errors import EXIT_DONE, EXIT_WORLD, ServerFailed, StillupError
+from stillup.errors import EXIT_DONE, EXIT_WORLD, InputRefused, ServerFailed, StillupError
 from stillup.heartbeat import hooks, key_file, process, settings, succession
 from stillup.heartbeat.control import ask
 from stillup.heartbeat.settings import CONTROL, DaemonSettings
@@ -60,7 +60,7 @@ def run(config: Path, control: Path | None) -> int:
     """Be the daemon, with the settings and keys in these files or handed over by systemd."""
     heir = succession.heir(os.environ)
     try:
-        told, keys = _given(config, heir)
+        told, keys = given(config, heir)
     except (StillupError, OSError) as error:
         if heir is not None:
             heir.refuse(error)
@@ -68,8 +68,16 @@ def run(config: Path, control: Path | None) -> int:
     return serve(told, keys, control, heir)
 
 
-def _given(config: Path, heir: Heir | None) -> tuple[DaemonSettings, Mapping[int, bytes]]:
-    """Return the settings and the keys."""
+def given(config: Path, heir: Heir | None) -> tuple[DaemonSettings, Mapping[int, bytes]]:
+    """Return the settings and the keys.
+
+    Args:
+        config: The settings' file, where systemd has no copy of it.
+        heir: If this process is to go on where another one stops.
+
+    Raises:
+        InputRefused: If they cannot be read, are wrong, or are older than those in force.
+    """
     handed = os.environ.get("CREDENTIALS_DIRECTORY")
     if heir is not None and heir.files:
         # systemd's copies are from the service's start; these are as they are now.
@@ -77,6 +85,12 @@ def _given(config: Path, heir: Heir | None) -> tuple[DaemonSettings, Mapping[int
         told = settings.parse(_content(settings_descriptor), str(config))
         return told, key_file.keys(_content(key_descriptor), told.key_file)
     if handed and (Path(handed) / config.name).exists():
+        if heir is not None:
+            # Who votes may have changed since, and votes by a list of long ago are not safe.
+            raise InputRefused(
+                "the settings that systemd handed over are as old as this service; run: "
+                "systemctl reload stillup-heartbeat"
+            )
         config = Path(handed) / config.name
     told = settings.load(config)
     return told, key_file.load_keys(told.key_file, handed)
