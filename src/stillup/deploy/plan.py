@@ -2,14 +2,16 @@
 
 The rules:
 
-* The database first, then the web servers, then the balancers: nothing sends to what is not
-  there yet. A server with several roles goes with the first of them.
+* The storage first, then the database, the web servers, the balancers: nothing sends to what is
+  not there yet. A server with several roles goes with the first of them.
 * What was never applied serves nobody: such servers are changed at once, side by side. A new
   balancer comes after the old ones, when these know it as a voter already.
 * What serves is changed one after another: ill servers first, the virtual IP's holder last. A
   web server is drained at every balancer before, if another can serve meanwhile; a balancer
   hands the virtual IP over before, if the change would disturb it; the next one's turn comes
   when the last is up again.
+* Servers that keep copies of the same are changed while the others have theirs whole
+  (``keeping.py``).
 * A change of who votes, of the balancers or of the lease goes round all of this (``membership.py``).
 * A new password (or name) of the site's account is taken beside the old one first, and the old
   one goes when every web server has the new.
@@ -24,26 +26,24 @@ is carried on by planning again.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from stillup.deploy.impact import disturbs_address, disturbs_vote
+from stillup.deploy.copies import KEPT
+from stillup.deploy.keeping import keepers, taking_lead
 from stillup.deploy.membership import rounds
 from stillup.deploy.refusals import Refusal, refusals, warnings
 from stillup.deploy.standing import BY_APPLY, Standing
 from stillup.deploy.steps import (
     AwaitHolder,
     AwaitUp,
-    AwaitVote,
     Change,
     Drain,
     FirstRelease,
     Resume,
     Step,
     Undrain,
-    Yield,
 )
-from stillup.deploy.view import Situation
+from stillup.deploy.turns import rank, turn
+from stillup.deploy.view import ORDER, Situation
 from stillup.model.farm import Role
-
-ORDER = (Role.DATABASE, Role.WEB, Role.BALANCER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,16 @@ def plan(situation: Situation) -> Plan:
     # First of all: the database server knows a web server that has left no more.
     steps: list[Step] = [Drain(web, at, for_good=True) for web, at in situation.leaving.items()]
     steps += _leftovers(situation)
+    steps += taking_lead(situation)
     for role in ORDER:
-        steps += _phase(situation, role)
+        steps += (keepers if role in KEPT else _phase)(situation, role)
         if role is Role.WEB:
             steps += _first_releases(situation)
-    for name in situation.accounts_to_renew:
-        steps = _keeping_old(steps, name)
+    if situation.accounts_to_renew:
+        steps = _keeping_old(situation, steps)
         if not situation.unreached:
-            steps.append(Change((name,)))
+            # Of several database servers one tells the others.
+            steps.append(Change(situation.accounts_to_renew[:1]))
     changing = rounds(situation)
     if changing is not None:
         steps = [*changing.before, *([] if changing.alone else steps), *changing.after]
@@ -105,68 +107,25 @@ def _phase(situation: Situation, role: Role) -> list[Step]:
     servers = [name for name in situation.turn_of(role) if situation.to_change(name)]
     new = tuple(name for name in servers if situation.standings[name].first)
     old = sorted(
-        (name for name in servers if name not in new), key=lambda name: _rank(situation, name)
+        (name for name in servers if name not in new), key=lambda name: rank(situation, name)
     )
     side_by_side: list[Step] = [Change(new)] if new else []
     one_by_one: list[Step] = []
     for position, name in enumerate(old):
-        one_by_one += _turn(situation, name, before=old[:position])
+        one_by_one += turn(situation, name, before=old[:position])
     if role is Role.BALANCER:
         return one_by_one + side_by_side
     return side_by_side + one_by_one
 
 
-def _rank(situation: Situation, name: str) -> int:
-    """Ill first: they have nothing to lose, and the others can serve for the next one then."""
-    if situation.standings[name].holding:
-        return 2
-    is_well = name not in situation.webs or (
-        situation.is_up(name) and not situation.drained_by(name, BY_APPLY)
-    )
-    return 1 if is_well else 0
-
-
-def _turn(situation: Situation, name: str, *, before: list[str]) -> list[Step]:
-    """Return one serving server's turn: out of the way, changed, well, back again."""
-    standing = situation.standings[name]
-    at = tuple(situation.seen_by(name))
-    drains = situation.may_drain(name, before)
-    peers = situation.peers(name)
-    stands = name in situation.balancers and not _is_to_stand(standing)
-    # One that is to be no balancer any more may hold the address still.
-    yields = (stands or standing.holding) and bool(peers) and disturbs_address(standing)
-    steps: list[Step] = []
-    if drains:
-        steps.append(Drain(name, at))
-    if yields:
-        steps.append(Yield(name, peers))
-    steps.append(Change((name,)))
-    if disturbs_vote(standing):
-        steps.append(AwaitVote((name,)))
-    if name in situation.balancers and (yields or standing.yielding):
-        steps.append(Resume(name))
-    if drains or situation.drained_by(name, BY_APPLY):
-        steps.append(Undrain(name, at))
-    if at and situation.is_served_by(name):
-        steps.append(AwaitUp((name,), at, must=situation.someone_is_up))
-    if name in situation.balancers and standing.backends and (up := situation.up_at(name)):
-        steps.append(AwaitUp(up, (name,)))
-    return steps
-
-
-def _keeping_old(steps: list[Step], database: str) -> list[Step]:
+def _keeping_old(situation: Situation, steps: list[Step]) -> list[Step]:
+    databases = {server.name for server in situation.farm.having(Role.DATABASE)}
     return [
         replace(step, keeps_old=True)
-        if isinstance(step, Change) and step.servers == (database,)
+        if isinstance(step, Change) and databases & {*step.servers}
         else step
         for step in steps
     ]
-
-
-def _is_to_stand(standing: Standing) -> bool:
-    """Tell whether the server has yet to become a balancer: its heartbeat only votes."""
-    side = standing.heartbeat.side if standing.heartbeat else None
-    return side is not None and standing.server not in side.candidates
 
 
 def _first_releases(situation: Situation) -> list[Step]:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stillup.deploy.impact import disturbs_address, stops_database
+from stillup.deploy.last_copies import lost_copies
 from stillup.deploy.membership import Rounds
 from stillup.deploy.standing import BY_USER
 from stillup.deploy.view import Situation
+from stillup.model.farm import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ def refusals(situation: Situation, changing: Rounds | None) -> tuple[Refusal, ..
         *_unreached(situation),
         *_by_hand(situation),
         *(Refusal(*words) for words in (changing.refused if changing else ())),
+        *(Refusal(*words) for words in lost_copies(situation)),
         *_ill_webs(situation),
         *_releases(situation),
     )
@@ -104,7 +107,7 @@ def _warnings(situation: Situation) -> Iterator[str]:
     for name, standing in situation.standings.items():
         if standing.first or not standing.to_change:
             continue
-        if stops_database(standing):
+        if stops_database(standing) and not situation.copy(name, Role.DATABASE):
             yield f"{name}: MariaDB restarts; the site is without its database for that moment"
         if standing.holding and not situation.peers(name) and disturbs_address(standing):
             yield f"{name} is the only balancer; the site is away while it is changed"

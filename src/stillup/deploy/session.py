@@ -82,7 +82,9 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def until(is_so: Callable[[], Awaitable[bool]], *, within_s: float) -> bool:
+async def until(
+    is_so: Callable[[], Awaitable[bool]], *, within_s: float, every_s: float = LOOK_EVERY_S
+) -> bool:
     """Ask until it is so, and tell whether it came to be in time.
 
     What happens at the other end of a session sends us no event, so it is asked for again.
@@ -91,7 +93,7 @@ async def until(is_so: Callable[[], Awaitable[bool]], *, within_s: float) -> boo
     while not await is_so():
         if time.monotonic() > ends_s:
             return False
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(every_s)
     return True
 
 

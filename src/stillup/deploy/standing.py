@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from stillup.deploy.copies import Copy, copies
 from stillup.heartbeat.changing import Change as ElectorateChange
 from stillup.heartbeat.changing import Side, change
 from stillup.heartbeat.settings_reader import Reader
+from stillup.model.farm import Role
 from stillup.node.message import Json, JsonObject
 
 BY_APPLY = "apply"
@@ -87,6 +89,8 @@ class Standing:
     heartbeat: Heartbeat | None = None
     release: str | None = None
     """The release of the site that it serves; None for none."""
+    copies: Mapping[Role, Copy] = field(default_factory=dict)
+    """Its copies of what several servers keep."""
 
     @property
     def to_change(self) -> bool:
@@ -97,6 +101,11 @@ class Standing:
     def yielding(self) -> bool:
         """Whether it stands back from the virtual IP."""
         return self.heartbeat is not None and self.heartbeat.yielding
+
+    @property
+    def leading(self) -> bool:
+        """Whether it is the one of its group that is written to."""
+        return any(copy.leads for copy in self.copies.values())
 
     @property
     def holding(self) -> bool:
@@ -147,6 +156,7 @@ def standing(server: str, answer: Compared, state: JsonObject) -> Standing:
         backends(state.get("haproxy")),
         heartbeat(state.get("heartbeat")),
         release if isinstance(release, str) else None,
+        copies(state.get("copies")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from stillup.heartbeat.changing import Change as ElectorateChange
 from stillup.heartbeat.changing import Stage
+from stillup.model.farm import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,35 @@ class AwaitHolder:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitWhole:
+    """Wait until each of ``servers`` has a whole and current copy of what ``role`` keeps.
+
+    Not ``must``: another server of that role is left out, so that it cannot come to be whole.
+    """
+
+    role: Role
+    servers: tuple[str, ...]
+    must: bool = True
+
+    def __str__(self) -> str:
+        verb = "has" if len(self.servers) == 1 else "have"
+        return f"wait until {_list(self.servers)} {verb} the {WHOLE[self.role]}"
+
+
+WHOLE = {Role.STORAGE: "shared files whole", Role.DATABASE: "database whole"}
+
+
+@dataclass(frozen=True, slots=True)
+class TakeLead:
+    """Have the web servers write to ``server``: the one that they write to leaves the farm."""
+
+    server: str
+
+    def __str__(self) -> str:
+        return f"the web servers write to {self.server} from now on"
+
+
+@dataclass(frozen=True, slots=True)
 class Elect:
     """Bring ``server`` to a stage of a change of who votes (``heartbeat/changing.py``)."""
 
@@ -168,6 +198,8 @@ Step: TypeAlias = (
     | Resume
     | AwaitVote
     | AwaitHolder
+    | AwaitWhole
+    | TakeLead
     | Elect
     | OutwaitGrants
     | Forget

@@ -4,9 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from stillup.deploy.copies import KEPT, Copy
 from stillup.deploy.standing import BY_USER, Backend, Standing
 from stillup.model.farm import Farm, Role, Server
+from stillup.model.tiebreakers import database_arbiter, storage_arbiter
 from stillup.parts.database import ACCOUNT
+
+ORDER = (Role.STORAGE, Role.DATABASE, Role.WEB, Role.BALANCER)
+"""Whose turn comes when: nothing sends to what is not there yet."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +80,44 @@ class Situation:
         return found
 
     def turn_of(self, role: Role) -> tuple[str, ...]:
-        """Return the reached servers whose turn comes with ``role``."""
+        """Return the reached servers whose turn comes with ``role``.
+
+        A new tie-breaker comes with those that it votes with, as they may wait for its vote.
+        """
         return tuple(
             server.name
             for server in self.farm.servers
-            if server.name in self.standings and _first_role(server) is role
+            if server.name in self.standings and self._turn(server) is role
         )
+
+    def kept_by(self, name: str) -> tuple[Role, ...]:
+        """Return what the server is to keep a copy of, among several servers that do."""
+        server = self.farm.server(name)
+        return tuple(
+            role
+            for role in KEPT
+            if server and role in server.roles and len(self.farm.having(role)) > 1
+        )
+
+    def copy(self, name: str, role: Role) -> Copy | None:
+        """Return what the server tells of its copy; None if it has none that it tells of."""
+        return self.standings[name].copies.get(role) if name in self.standings else None
+
+    def is_known(self, name: str) -> bool:
+        """Tell whether a server that keeps copies with it goes by settings that name it."""
+        return any(
+            name in copy.peers
+            for other, standing in self.standings.items()
+            if other != name
+            for copy in standing.copies.values()
+        )
+
+    def departing(self, role: Role) -> tuple[str, ...]:
+        """Return who has a copy of what ``role`` keeps, and is to keep none any more."""
+        stays = {server.name for server in self.farm.having(role)}
+        told = {name: copy for name in self.standings if (copy := self.copy(name, role))}
+        everybody = {*told, *(peer for copy in told.values() for peer in copy.peers)}
+        return tuple(sorted(everybody - stays))
 
     def to_change(self, name: str) -> bool:
         """Tell whether something is to be done on the server."""
@@ -156,6 +193,17 @@ class Situation:
             server.name for server in self.farm.having(role) if server.name in self.standings
         )
 
+    def _turn(self, server: Server) -> Role:
+        breaks = [
+            role
+            for role, arbiter in (
+                (Role.STORAGE, storage_arbiter(self.farm)),
+                (Role.DATABASE, database_arbiter(self.farm)),
+            )
+            if arbiter == server and self.standings[server.name].first
+        ]
+        return min((_first_role(server), *breaks), key=ORDER.index)
+
 
 def _first_role(server: Server) -> Role:
-    return min(server.roles, key=(Role.DATABASE, Role.WEB, Role.BALANCER).index)
+    return min(server.roles, key=ORDER.index)

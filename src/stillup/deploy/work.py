@@ -1,6 +1,7 @@
 """Doing an apply's steps: each handler asks servers, and waits, with a bound, until it is so."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol, assert_never
 
 from stillup.deploy.events import Report, Told
@@ -11,6 +12,7 @@ from stillup.deploy.steps import (
     AwaitHolder,
     AwaitUp,
     AwaitVote,
+    AwaitWhole,
     Change,
     Drain,
     Elect,
@@ -19,11 +21,13 @@ from stillup.deploy.steps import (
     OutwaitGrants,
     Resume,
     Step,
+    TakeLead,
     Undrain,
     Yield,
 )
 from stillup.deploy.survey import Survey
 from stillup.deploy.upload import switch, upload
+from stillup.deploy.wholeness import await_whole
 from stillup.errors import ChangeRefused, ServerFailed
 from stillup.node.message import JsonObject
 from stillup.servers.connection import Connection
@@ -35,6 +39,7 @@ UP_WITHIN_S = 30.0
 HOLDER_WITHIN_S = 15.0
 YIELD_FOR_S = 120
 DRAIN_SLACK_S = 10.0
+TAKE_WITHIN_S = 90.0
 
 
 class Forced(Protocol):
@@ -90,14 +95,19 @@ class Work:
                 await self._yield(step)
             case Resume():
                 await self._resume(step.balancer)
-            case AwaitUp() | AwaitVote() | AwaitHolder() | OutwaitGrants():
+            case AwaitUp() | AwaitVote() | AwaitHolder() | AwaitWhole() | OutwaitGrants():
                 await self._await(step)
+            case TakeLead():
+                session = self._sessions.open[step.server]
+                await session.request("database", {"action": "take"}, within_s=TAKE_WITHIN_S)
             case Elect() | Forget():
                 await self._elect(step)
             case _:
                 assert_never(step)
 
-    async def _await(self, step: AwaitUp | AwaitVote | AwaitHolder | OutwaitGrants) -> None:
+    async def _await(
+        self, step: AwaitUp | AwaitVote | AwaitHolder | AwaitWhole | OutwaitGrants
+    ) -> None:
         match step:
             case AwaitUp():
                 await self._await_up(step)
@@ -105,6 +115,9 @@ class Work:
                 await self._await_vote(step.servers)
             case AwaitHolder():
                 await self._await_holder(step.balancers)
+            case AwaitWhole():
+                step = replace(step, must=step.must and not self._forced.force)
+                await await_whole(self._sessions, step, self._report)
             case OutwaitGrants():
                 await pause(step.seconds)
 
@@ -143,7 +156,8 @@ class Work:
         await _drain(self._sessions.open[balancer], web, drain=drain)
 
     async def _change(self, step: Change) -> None:
-        bundles = self._survey.keeping if step.keeps_old else self._survey.bundles
+        survey = self._survey
+        bundles = {**survey.bundles, **survey.keeping} if step.keeps_old else survey.bundles
 
         async def change(session: Connection) -> None:
             name = session.server.name

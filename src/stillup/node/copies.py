@@ -44,7 +44,7 @@ def take_lead(world: World) -> None:
         ServerFailed: If it cannot be, with the keeper's sentence.
     """
     ran = world.run(
-        ["python3", "-m", "stillup.keeper", "database", "take"],
+        ["python3", "-m", "stillup.keeper", "take"],
         within_s=TAKE_S,
         environment={"PYTHONPATH": KEEPER},
     )

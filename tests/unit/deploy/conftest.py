@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from stillup.deploy import survey, work
+from stillup.deploy import survey, wholeness, work
 from stillup.model.farm import Farm, Secrets, Server
 from stillup.node.bundle import Bundle, Facts
 from stillup.node.codec import encode
@@ -44,6 +44,7 @@ def rendered_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(work, "pause", no_time)
+        patch.setattr(wholeness, "LOOK_EVERY_S", 0.0)
         patch.setattr(survey, "wanted", wanted_once)
         patch.setattr(survey, "encode", cache(encode))
         yield

@@ -14,7 +14,11 @@ from stillup.deploy.package import pack
 from stillup.model.farm import Farm, Secrets
 from stillup.model.read import read_farm
 
-SECRETS = Secrets("11" * 32, "one", "two", "pem\n")
+CLUSTER_PEM = "".join(
+    f"-----BEGIN {kind}-----\nMA==\n-----END {kind}-----\n"
+    for kind in ("CERTIFICATE", "CERTIFICATE", "PRIVATE KEY")
+)
+SECRETS = Secrets("11" * 32, "one", "two", "pem\n", cluster_key="22" * 32, cluster_pem=CLUSTER_PEM)
 
 
 def example() -> Farm:

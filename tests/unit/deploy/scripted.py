@@ -7,6 +7,7 @@ asked for. A test demands that there are none, whatever was interrupted.
 from dataclasses import dataclass, field
 
 from tests.unit.deploy.bundles import accounts_of
+from tests.unit.deploy.scripted_copies import Copies, grouped, none
 from tests.unit.deploy.scripted_server import ScriptedServer
 from tests.unit.deploy.votes import possible
 
@@ -25,6 +26,8 @@ class ScriptedFarm:
     violations: list[str] = field(default_factory=list)
     open: dict[str, int] = field(default_factory=dict)
     """How many connections live on at a balancer that has handed the address over."""
+    copies: dict[Role, Copies] = field(default_factory=none)
+    """What several servers keep."""
     servers: dict[str, ScriptedServer] = field(default_factory=dict)
     access: MemoryAccess = field(default_factory=lambda: MemoryAccess({}))
 
@@ -35,6 +38,7 @@ class ScriptedFarm:
     def copy(self) -> "ScriptedFarm":
         """Return a farm that stands the same, with nobody asking it anything."""
         other = ScriptedFarm(self.model, self.holder)
+        other.copies = {role: copies.copy() for role, copies in self.copies.items()}
         for name, one in self.servers.items():
             other.servers.setdefault(name, ScriptedServer(one.server, other))
             # What was applied is never written to, so both may have it.
@@ -60,14 +64,16 @@ class ScriptedFarm:
         return [server.name for server in self.model.having(Role.WEB)]
 
     def database_is_there(self) -> bool:
-        names = [server.name for server in self.model.having(Role.DATABASE)]
-        return all(self.alive(name) and self.servers[name].applied for name in names)
+        there = [self.alive(one.name) and one.applied is not None for one in self.databases()]
+        return any(there) if grouped(self.model) else all(there)
+
+    def databases(self) -> list[ScriptedServer]:
+        return [self.servers[one.name] for one in self.model.having(Role.DATABASE)]
 
     def lets_in(self, account: str) -> bool:
         """Tell whether the database knows the account that a web server's pages use."""
-        return all(
-            account in self.servers[one.name].accounts for one in self.model.having(Role.DATABASE)
-        )
+        told = [one for one in self.databases() if one.applied or not grouped(self.model)]
+        return all(account in one.accounts for one in told)
 
     def watch_accounts(self) -> None:
         """A page that the database does not let in is an error for a user."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.unit.deploy.bundles import accounts_of, concerns, files, listed, objects
+from tests.unit.deploy.scripted_copies import grouped, told
 from tests.unit.deploy.votes import settings_of
 
 from stillup.errors import ChangeRefused, ServerFailed
@@ -141,10 +142,18 @@ class ScriptedServer:
     def _apply(self, arguments: Mapping[str, Json]) -> JsonObject:
         assert self.locked_by is not None, "an apply without the lock"
         changes = self._changes(arguments["bundle"])
-        self._watch(changes)
+        # A guarded command alone, of the site's account, disturbs nobody.
+        disturbed = self.applied is None or any(
+            change["kind"] != "command" for change in objects(changes)
+        )
+        if disturbed:
+            self._watch(changes)
         bundle = arguments["bundle"]
         assert isinstance(bundle, dict)
         self.applied = bundle
+        for copies in self.farm.copies.values():
+            if disturbed and (self.name in copies.peers or copies.role in self.server.roles):
+                copies.changed(self.farm, self.name)
         self._set_account(bundle)
         self.farm.watch_accounts()
         self.applies += 1
@@ -157,6 +166,7 @@ class ScriptedServer:
         return {
             "haproxy": self._haproxy(),
             "heartbeat": self._heartbeat(),
+            "copies": told(self.farm.copies, self.name),
             "release": self.release,
             "manifest": {"at": 0, "bundle": ""} if self.applied else None,
         }
@@ -211,6 +221,11 @@ class ScriptedServer:
         self.farm.watch_votes()
         self.farm.elect()
         return {"changed": True}
+
+    def _database(self, arguments: Mapping[str, Json]) -> JsonObject:
+        assert arguments["action"] == "take"
+        self.farm.copies[Role.DATABASE].take(self.name)
+        return {}
 
     def _release_list(self, _: Mapping[str, Json]) -> JsonObject:
         return {
@@ -271,8 +286,13 @@ class ScriptedServer:
 
     def _set_account(self, bundle: Json) -> None:
         named, keeps_old = accounts_of(bundle)
-        if Role.DATABASE in self.server.roles:
-            self.accounts = (self.accounts if keeps_old else frozenset()) | {named}
+        if Role.DATABASE not in self.server.roles:
+            return
+        # What one of several is told, it tells the others.
+        group = [self, *(self.farm.databases() if grouped(self.farm.model) else ())]
+        before = frozenset[str]().union(*(one.accounts for one in group))
+        for one in group:
+            one.accounts = (before if keeps_old else frozenset()) | {named}
 
     def _watch(self, changes: list[Json]) -> None:
         if self.applied is None:

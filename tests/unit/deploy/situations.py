@@ -17,6 +17,10 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
     voters NAME NAME ...    who votes by its heartbeat's list; all servers if nothing is said
     balancers NAME ...      who stands by its heartbeat's list; all balancers if nothing is said
     unreachable             no session
+    whole ROLE [with NAME NAME ...]     it keeps a copy with them, which is whole; with all others
+                            that have the role and are not new, if nothing is said
+    ill ROLE WHY            it keeps a copy with those others, which is not whole
+    leads                   it is the database server that is written to
     gone                    no longer in the farm file, but running, and known to the balancers
 """
 
@@ -25,6 +29,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from stillup.deploy.copies import KEPT, Copy
 from stillup.deploy.plan import Plan, plan
 from stillup.deploy.standing import Backend, Change, Heartbeat, Standing
 from stillup.deploy.view import Situation
@@ -111,7 +116,23 @@ def _standing(one: Described, all_: list[Described]) -> Standing:
         else None,
         None if new else _heartbeat(one, all_),
         _release(one),
+        dict(_copies(one, all_)),
     )
+
+
+def _copies(one: Described, all_: list[Described]) -> Iterator[tuple[Role, Copy]]:
+    for role in KEPT:
+        others = {
+            other.server.name
+            for other in all_
+            if other is not one and role in other.server.roles and not other.says("new")
+        }
+        leads = role is Role.DATABASE and one.says("leads")
+        for peers in one.after(f"whole {role}"):
+            named = frozenset(peers.removeprefix(" with ").split()) or frozenset(others)
+            yield role, Copy(well=True, peers=named, leads=leads)
+        for why in one.after(f"ill {role} "):
+            yield role, Copy(well=False, why=why, peers=frozenset(others), leads=leads)
 
 
 def _changes(one: Described) -> Iterator[Change]:

@@ -43,7 +43,7 @@ def test_a_keeper_that_does_not_take_the_lead_says_why(
         "message": "it does not become the writer: db2 is not synced",
     }
     assert asked == [
-        ["python3", "-m", "stillup.keeper", "database", "take"],
+        ["python3", "-m", "stillup.keeper", "take"],
         {"PYTHONPATH": KEEPER},
     ]
 
