@@ -14,10 +14,13 @@ PATH = "/run/stillup/lock"
 
 
 class Lock:
-    """``flock`` on ``/run/stillup/lock``; the kernel frees it however the process ends."""
+    """``flock`` on a file; the kernel frees it however the process ends."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, path: str = PATH, what: str = "another change") -> None:
+        """Make a lock that is not taken yet; ``what`` is what somebody else does who has it."""
         self._world = world
+        self._path = path
+        self._what = what
         self._descriptor: int | None = None
 
     @property
@@ -33,14 +36,14 @@ class Lock:
         """
         if self.held:
             return
-        place = at(self._world, PATH)
+        place = at(self._world, self._path)
         place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise ChangeRefused(f"another change is under way: {_holder(place)}") from error
+            raise ChangeRefused(f"{self._what} is under way: {_holder(place)}") from error
         told = json.dumps({"owner": owner, "since": self._world.wall_s()}).encode()
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, told, 0)

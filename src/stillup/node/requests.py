@@ -5,12 +5,17 @@ Request: ``{"op": str, "id": int, ...arguments}``. Answers: any number of ``{"id
 {"code": str, "message": str}}``; ``code`` is that of a class in ``stillup.errors``. One
 operation at a time. An empty line is no request: it says that the controller is still there. When the controller goes away in the middle, the operation is finished
 (or taken back) all the same, then the session ends and the lock is free.
+
+Some operations stream. What the server sends comes between its events as ``{"id", "bytes": n}``
+and right behind that line n bytes, any number of times. What the controller sends follows its
+request, which says ``"stream": true``, as ``{"bytes": n}`` and n bytes, and ends with ``{"bytes": 0}``. When an operation fails
+that was still being sent something, the session ends with its error.
 """
 
 import contextlib
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO
 
 from stillup.errors import InputRefused, ServerFailed, StillupError
@@ -22,6 +27,8 @@ from stillup.node.world import World
 
 LINE_LIMIT = 64 * 1024 * 1024
 """The longest request, in bytes: a bundle is some 100 kB, a piece of a release 1 MB."""
+MOST_PIECE = 8 * 1024 * 1024
+"""The longest piece of a stream, in bytes."""
 
 Operation = Callable[["Session", JsonObject], JsonObject]
 
@@ -43,6 +50,7 @@ class Session:
         """Whether an operation is under way."""
         self._ending = False
         self._current: Json = None
+        self._pieces_come = False
 
     def serve(self) -> None:
         """Answer requests until the controller goes away."""
@@ -77,11 +85,51 @@ class Session:
         """Tell the controller how far the operation is."""
         self._tell({"id": self._current, "event": {"step": step, "detail": detail}})
 
+    def send(self, piece: bytes) -> None:
+        """Send the controller a piece of what it streams.
+
+        Raises:
+            ServerFailed: If nobody takes it any more; what makes the pieces is to be ended.
+        """
+        self._tell({"id": self._current, "bytes": len(piece)}, piece)
+        if self._deaf:
+            raise ServerFailed("the controller went away, or took nothing for too long")
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what the controller streams to this operation.
+
+        Raises:
+            ServerFailed: If it went away before the end of it.
+        """
+        if not self._pieces_come:
+            raise InputRefused("this operation is to be sent a stream")
+        while piece := self._piece():
+            yield piece
+        self._pieces_come = False
+
+    def _piece(self) -> bytes:
+        # Not busy meanwhile: a controller that falls silent here is given up like any other.
+        self.busy = False
+        try:
+            line = b"\n"
+            while line and not line.strip():
+                line = self._given.readline(LINE_LIMIT)
+            size = number(_request(line), "bytes") if line else -1
+            if 0 <= size <= MOST_PIECE:
+                piece = self._given.read(size)
+                if len(piece) == size:
+                    return piece
+        finally:
+            self.busy = True
+        raise ServerFailed("the controller went away in the middle")
+
     def _answer(self, line: bytes) -> None:
         self._current = None
+        self._pieces_come = False
         try:
             request = _request(line)
             self._current = request.get("id")
+            self._pieces_come = request.get("stream") is True
             result = self._operation(request)(self, request)
         except StillupError as error:
             self._fail(error.code, str(error))
@@ -94,6 +142,8 @@ class Session:
             self._fail(ServerFailed.code, f"a fault of stillup itself: {where}")
         else:
             self._tell({"id": self._current, "result": result})
+        # What was not taken of a stream would be read as requests.
+        self._ending = self._ending or self._pieces_come
 
     def _operation(self, request: Mapping[str, Json]) -> Operation:
         operation = self._operations.get(str(request.get("op")))
@@ -104,12 +154,12 @@ class Session:
     def _fail(self, code: str, message: str) -> None:
         self._tell({"id": self._current, "error": {"code": code, "message": message}})
 
-    def _tell(self, answer: JsonObject) -> None:
+    def _tell(self, answer: JsonObject, piece: bytes = b"") -> None:
         """Send one line; when nobody listens any more, go on in silence."""
         if self._deaf:
             return
         try:
-            self._told.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+            self._told.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n" + piece)
             self._told.flush()
         except OSError:
             self._deaf = True

@@ -50,7 +50,9 @@ Operations:
 import contextlib
 import io
 import os
+import select
 import signal
+import stat
 import sys
 import threading
 import time
@@ -72,11 +74,13 @@ from stillup.node.requests import Operation, Session, number, text
 from stillup.node.state import state
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 LINE_CHECK_S = 5.0
 IDLE_S = 40.0
 """How long a controller may be silent between requests; it says an empty line every ten seconds."""
+TAKEN_S = 30.0
+"""How long a controller may take nothing of what it is told."""
 YIELD_S = 30
 """For how long a balancer that let the virtual IP go does not stand for it again."""
 
@@ -270,6 +274,29 @@ class _Heard(io.RawIOBase):
         return len(data)
 
 
+class _Taken(io.RawIOBase):
+    """Standard output, and a bound on how long the controller may take nothing.
+
+    A controller that vanished would keep us writing for a quarter of an hour, until the kernel
+    gives up, and a backup under way would keep its locks in the database for so long.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        # So much a pipe, and so much a socket takes at once when poll(2) says that it takes any.
+        self._room = 32768 if stat.S_ISSOCK(os.fstat(descriptor).st_mode) else select.PIPE_BUF
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        if not self._poll.poll(TAKEN_S * 1000):
+            raise TimeoutError(f"the controller took nothing for {TAKEN_S:g} s")
+        return os.write(self._descriptor, memoryview(data)[: self._room])
+
+
 def _watch_line(session: Session, heard: _Heard) -> None:
     """Send an empty line on the error output now and then, and end when nothing comes back.
 
@@ -296,7 +323,9 @@ def main() -> None:
     given = sys.stdin.buffer
     assert isinstance(given, io.BufferedReader)
     heard = _Heard(given)
-    session = Session(Machine(), OPERATIONS, io.BufferedReader(heard), sys.stdout.buffer)
+    sys.stdout.flush()
+    told = io.BufferedWriter(_Taken(sys.stdout.fileno()))
+    session = Session(Machine(), OPERATIONS, io.BufferedReader(heard), told)
     # A broken line or a closed terminal must not end a change in the middle. Handled, not
     # ignored: what is ignored stays ignored in every program that is started.
     for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):

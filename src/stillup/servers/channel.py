@@ -14,6 +14,8 @@ from stillup.servers.session import Session
 
 LINE_BYTES = 256 * 1024 * 1024
 """An answer longer than this is no answer; the session ends."""
+AHEAD_BYTES = 4 * 1024 * 1024
+"""How much of a stream may come before somebody takes it."""
 WORDS_BYTES = 8192
 """How much of a server's error output is kept, the last of it."""
 END_WITHIN_S = 3.0
@@ -33,6 +35,8 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         self._words = bytearray()
         self._lost: Exception | None = None
         self._ended = False
+        self._awaited = False
+        self._paused = False
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -54,6 +58,10 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         if len(self._received) > LINE_BYTES:
             self._lost = ConnectionError(f"it sent a line of more than {LINE_BYTES} bytes")
             self.abort()
+        elif len(self._received) > AHEAD_BYTES and not self._awaited and self._channel is not None:
+            # Nobody waits for it: a stream that is taken more slowly than it comes.
+            self._channel.pause_reading()
+            self._paused = True
         self._news.set()
 
     def eof_received(self) -> bool:
@@ -85,8 +93,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         """Return the next line; see ``Stream``."""
         while (end := self._received.find(b"\n", self._searched)) < 0 and not self._ended:
             self._searched = len(self._received)
-            self._news.clear()
-            await self._news.wait()
+            await self._await_more()
         self._searched = 0
         if end < 0 and self._lost is not None:
             raise ConnectionError(_reason(self._lost)) from self._lost
@@ -94,6 +101,27 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         line = bytes(self._received[:size])
         del self._received[:size]
         return line
+
+    async def read_exactly(self, size: int) -> bytes:
+        """Return the next ``size`` bytes; see ``Stream``."""
+        while len(self._received) < size and not self._ended:
+            await self._await_more()
+        if len(self._received) < size and self._lost is not None:
+            raise ConnectionError(_reason(self._lost)) from self._lost
+        data = bytes(self._received[:size])
+        del self._received[:size]
+        return data
+
+    async def _await_more(self) -> None:
+        self._news.clear()
+        self._awaited = True
+        if self._paused and self._channel is not None:
+            self._paused = False
+            self._channel.resume_reading()
+        try:
+            await self._news.wait()
+        finally:
+            self._awaited = False
 
     async def write(self, data: bytes) -> None:
         """Send ``data``; see ``Stream``."""

@@ -4,7 +4,7 @@ The session is ``python3 -m stillup.node`` on the server (see ``stillup.node.ses
 operations). Deciding code and tests know these two protocols only, never SSH or the lab.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol
 
 from stillup.model.farm import Server
@@ -40,6 +40,38 @@ class Connection(Protocol):
             ServerFailed: If the server could not do it.
             ChangeRefused: If the server refused to begin.
             ChangeTakenBack: If it began, failed, and put back what was there.
+        """
+        ...
+
+    async def download(
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        take: Callable[[bytes], Awaitable[None]],
+        *,
+        on_event: Callable[[JsonObject], None] | None = None,
+        within_s: float = 60.0,
+    ) -> JsonObject:
+        """Ask for an operation that streams to us; ``take`` is given each piece, in order.
+
+        The server waits while ``take`` does. Otherwise as ``request``; what ``take`` raises
+        passes through and ends the session.
+        """
+        ...
+
+    async def upload(
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        pieces: AsyncIterator[bytes],
+        *,
+        on_event: Callable[[JsonObject], None] | None = None,
+        within_s: float = 60.0,
+    ) -> JsonObject:
+        """Ask for an operation that is streamed to, each piece at most 8 MB and not empty.
+
+        Otherwise as ``request``; what ``pieces`` raises passes through and ends the session, and
+        the server then has not heard the end.
         """
         ...
 

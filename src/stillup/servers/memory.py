@@ -6,11 +6,11 @@ was done, or after, when only the answer is lost. A killed controller does nothi
 even cleaning up: what its sessions held is let go, as by the end of a process.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from stillup.errors import ServerUnreachable
+from stillup.errors import ServerFailed, ServerUnreachable
 from stillup.model.farm import Server
 from stillup.node.message import Json, JsonObject
 from stillup.servers.connection import Connection
@@ -125,6 +125,28 @@ class _MemoryConnection:
         within_s: float = 60.0,  # noqa: ARG002 - answers come at once
     ) -> JsonObject:
         return self._access.ask(self._number, operation, arguments or {})
+
+    async def download(
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        take: Callable[[bytes], Awaitable[None]],
+        *,
+        on_event: Callable[[JsonObject], None] | None = None,
+        within_s: float = 60.0,
+    ) -> JsonObject:
+        raise ServerFailed(f"{self._server.name}: a server in memory streams nothing")
+
+    async def upload(
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        pieces: AsyncIterator[bytes],
+        *,
+        on_event: Callable[[JsonObject], None] | None = None,
+        within_s: float = 60.0,
+    ) -> JsonObject:
+        raise ServerFailed(f"{self._server.name}: a server in memory takes no stream")
 
     async def close(self) -> None:
         self._access.close(self._number)

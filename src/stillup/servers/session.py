@@ -6,8 +6,10 @@ errors here, and names the server.
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from stillup.errors import (
@@ -46,6 +48,14 @@ class Stream(Protocol):
         """
         ...
 
+    async def read_exactly(self, size: int) -> bytes:
+        """Return the next ``size`` bytes; fewer at the end.
+
+        Raises:
+            OSError: If the way to the server broke.
+        """
+        ...
+
     async def write(self, data: bytes) -> None:
         """Send ``data``; waits while the other side is slow.
 
@@ -68,6 +78,20 @@ class Stream(Protocol):
     def abort(self) -> None:
         """End the stream at once."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """What is done with what comes before the answer, and how long the silence may last."""
+
+    on_event: Callable[[JsonObject], None] | None
+    within_s: float
+    take: Callable[[bytes], Awaitable[None]] | None = None
+    pieces: AsyncIterator[bytes] | None = None
+
+
+def _line(message: JsonObject) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 class Session:
@@ -93,15 +117,48 @@ class Session:
         within_s: float = 60.0,
     ) -> JsonObject:
         """Ask the server to do ``operation``; see ``Connection.request``."""
+        return await self._exchange(operation, arguments, _Talk(on_event, within_s))
+
+    async def download(
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        take: Callable[[bytes], Awaitable[None]],
+        *,
+        on_event: Callable[[JsonObject], None] | None = None,
+        within_s: float = 60.0,
+    ) -> JsonObject:
+        """Ask for ``operation`` and take what it streams; see ``Connection.download``."""
+        return await self._exchange(operation, arguments, _Talk(on_event, within_s, take=take))
+
+    async def upload(
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        pieces: AsyncIterator[bytes],
+        *,
+        on_event: Callable[[JsonObject], None] | None = None,
+        within_s: float = 60.0,
+    ) -> JsonObject:
+        """Ask for ``operation`` and stream to it; see ``Connection.upload``."""
+        return await self._exchange(operation, arguments, _Talk(on_event, within_s, pieces=pieces))
+
+    async def _exchange(
+        self, operation: str, arguments: Mapping[str, Json] | None, talk: "_Talk"
+    ) -> JsonObject:
         if self._broken is not None:
             raise ServerUnreachable(self._broken)
         self._last_id += 1
         asked: JsonObject = {**(arguments or {}), "op": operation, "id": self._last_id}
-        line = json.dumps(asked, separators=(",", ":")).encode() + b"\n"
+        if talk.pieces is not None:
+            asked["stream"] = True
         answered = False
         try:
-            await self._send(line, operation, within_s)
-            answer = await self._answer(operation, on_event, within_s)
+            await self._send(_line(asked), operation, talk.within_s)
+            if talk.pieces is None:
+                answer = await self._answer(operation, talk)
+            else:
+                answer = await self._stream_to(operation, talk.pieces, talk)
             answered = True
         finally:
             # Cancelled or broken in the middle: what the server says next would be
@@ -131,18 +188,54 @@ class Session:
         except OSError as error:
             raise self._lost(operation, await self._why(str(error))) from error
 
-    async def _answer(
-        self, operation: str, on_event: Callable[[JsonObject], None] | None, within_s: float
-    ) -> JsonObject:
+    async def _answer(self, operation: str, talk: "_Talk") -> JsonObject:
         while True:
-            message = await self._message(operation, within_s)
+            message = await self._message(operation, talk.within_s)
             if message.get("id") != self._last_id:
                 raise self._lost(operation, "it answered a question that was not asked")
-            event = message.get("event")
-            if not isinstance(event, dict):
+            event, size = message.get("event"), message.get("bytes")
+            if isinstance(event, dict):
+                if talk.on_event is not None:
+                    talk.on_event(event)
+            elif isinstance(size, int):
+                piece = await self._piece(size, operation, talk.within_s)
+                if talk.take is None:
+                    raise self._lost(operation, "it streamed what was not asked for")
+                await talk.take(piece)
+            else:
                 return message
-            if on_event is not None:
-                on_event(event)
+
+    async def _piece(self, size: int, operation: str, within_s: float) -> bytes:
+        try:
+            async with asyncio.timeout(within_s):
+                piece = await self._stream.read_exactly(size)
+        except TimeoutError as error:
+            raise self._lost(operation, f"it said nothing for {within_s:g} s") from error
+        except OSError as error:
+            raise self._lost(operation, await self._why(str(error))) from error
+        if len(piece) != size:
+            raise self._lost(operation, await self._why("the session ended"))
+        return piece
+
+    async def _stream_to(
+        self, operation: str, pieces: AsyncIterator[bytes], talk: "_Talk"
+    ) -> JsonObject:
+        """Send all pieces, unless the answer comes before: that is then why it cannot go on."""
+        answering = asyncio.create_task(self._answer(operation, talk))
+        try:
+            async for piece in pieces:
+                if answering.done():
+                    break
+                with contextlib.suppress(ServerUnreachable):
+                    await self._send(_line({"bytes": len(piece)}) + piece, operation, talk.within_s)
+            if not answering.done():
+                with contextlib.suppress(ServerUnreachable):
+                    await self._send(_line({"bytes": 0}), operation, talk.within_s)
+            return await answering
+        finally:
+            answering.cancel()
+            with contextlib.suppress(asyncio.CancelledError, StillupError):
+                await answering
 
     async def _message(self, operation: str, within_s: float) -> JsonObject:
         try:
