@@ -216,7 +216,9 @@ def _broken(world: World, some: Sequence[Table], socket: Path) -> list[Json]:
     for line in query(world, f"CHECK TABLE {names};", socket):
         table, _, rest = line.partition("\t")
         kind, _, text = rest.partition("\t")[2].partition("\t")
-        fine = kind == "note" or (kind == "status" and text in {"OK", "Table is already up to date"})
+        fine = kind == "note" or (
+            kind == "status" and text in {"OK", "Table is already up to date"}
+        )
         if not fine and kind != "warning":
             told.append(f"{table}: {text}")
     return [*told]

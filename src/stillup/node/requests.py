@@ -146,7 +146,9 @@ class Session:
         self._ending = self._ending or self._pieces_come
 
     def _operation(self, request: Mapping[str, Json]) -> Operation:
-        operation = self._operations.get(str(request.get("op")))
+        asked = str(request.get("op"))
+        group = asked.partition(".")[0] + ".*"
+        operation = self._operations.get(asked) or self._operations.get(group)
         if operation is None:
             raise InputRefused(f"there is no operation {request.get('op')!r}")
         return operation

@@ -8,7 +8,8 @@ Folders beside ``/var/lib/mysql``, in the order in which they come and go:
 
 Every step can be interrupted and done again: ``/var/lib/stillup/restore.json`` says which backup
 is being restored and whether it is swapped in, and a swap that was cut in the middle is ended by
-the next one.
+the next one. Where several servers keep the database, one takes the backup and founds their group
+anew, and the others come empty and get their copy from it.
 """
 
 import json
@@ -19,6 +20,7 @@ from pathlib import Path
 from stillup.errors import ChangeRefused, InputRefused, ServerFailed
 from stillup.node import disk
 from stillup.node.backup import DATA, LOCK
+from stillup.node.copies import KEEPER, mark_birth
 from stillup.node.database_copy import unpack
 from stillup.node.lock import Lock
 from stillup.node.message import JsonObject
@@ -27,6 +29,22 @@ from stillup.node.world import World, at
 
 MARK = "/var/lib/stillup/restore.json"
 PLAIN = "mariadb.service"
+KEEPER_UNIT = "stillup-database.service"
+MEMBER = "/var/lib/stillup/database-member"
+"""The keeper's mark that this server was once a member of the group; gone with its data."""
+OF_GROUP = ("grastate.dat", "gvwstate.dat", "galera.cache")
+"""What says which group the data belong to: the restored data begin a new one."""
+PING = ("mariadb-admin", "--connect-timeout=5", "ping")
+READY = (
+    "env",
+    f"PYTHONPATH={KEEPER}",
+    "python3",
+    "-m",
+    "stillup.keeper",
+    "ready",
+    "--within",
+    "900",
+)
 START_WITHIN_S = 900.0
 STOP_WITHIN_S = 300.0
 
@@ -72,35 +90,75 @@ def take(session: Session, request: JsonObject) -> JsonObject:
     return told
 
 
-def swap(session: Session, request: JsonObject) -> JsonObject:
-    """Have MariaDB serve what was taken in; what was there before is removed when it does.
+def stop(session: Session, request: JsonObject) -> JsonObject:
+    """Stop MariaDB, and where several servers keep the database what starts it again."""
+    session.event("stops", "MariaDB")
+    _systemctl(session.world, "stop", _units(request), STOP_WITHIN_S)
+    return {}
 
-    Raises:
-        ServerFailed: If MariaDB does not start on it; what was there before serves again.
+
+def swap(session: Session, request: JsonObject) -> JsonObject:
+    """Put what was taken in in the place of a stopped MariaDB's data; done again it goes on.
+
+    With ``"group": true`` this server founds the database servers' group with it.
     """
     world, backup = session.world, text(request, "backup")
-    if _read_mark(world) == (backup, "swapped"):
-        _start(session)
-        return {}
-    if _read_mark(world) != (backup, "ready"):
+    mark = _read_mark(world)
+    if mark not in {(backup, "ready"), (backup, "swapped")}:
         raise InputRefused(f"the database of the backup {backup} was not taken in before")
-    session.event("stops", "MariaDB")
-    _systemctl(world, "stop", STOP_WITHIN_S)
-    exchange(at(world, DATA))
-    try:
-        _start(session)
-    except ServerFailed as error:
-        _systemctl(world, "stop", STOP_WITHIN_S)
-        take_back(at(world, DATA))
-        _start(session)
-        raise ServerFailed(f"{error}; what was there before the restore serves again") from error
-    _write_mark(world, backup, "swapped")
-    shutil.rmtree(_beside(at(world, DATA), "replaced"), ignore_errors=True)
+    if mark == (backup, "ready"):
+        exchange(at(world, DATA))
+        if request.get("group") is True:
+            for name in OF_GROUP:
+                (at(world, DATA) / name).unlink(missing_ok=True)
+            at(world, MEMBER).unlink(missing_ok=True)
+            mark_birth(world)
+        _write_mark(world, backup, "swapped")
+    return {}
+
+
+def empty(session: Session, _request: JsonObject) -> JsonObject:
+    """Put a stopped MariaDB's data aside: this server gets its copy from the one restored."""
+    data = at(session.world, DATA)
+    replaced = _beside(data, "replaced")
+    if data.exists() and not replaced.exists():
+        data.rename(replaced)
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o755)
+    shutil.chown(data, "mysql", "mysql")
+    at(session.world, MEMBER).unlink(missing_ok=True)
+    disk.flush_folders([data.parent])
+    return {}
+
+
+def start(session: Session, request: JsonObject) -> JsonObject:
+    """Start MariaDB, or what starts it, and wait until it answers.
+
+    Raises:
+        ServerFailed: If it does not.
+    """
+    session.event("starts", "MariaDB")
+    world = session.world
+    _systemctl(world, "start", _units(request)[:1], START_WITHIN_S)
+    ran = world.run(READY if request.get("group") is True else PING, within_s=START_WITHIN_S)
+    if ran.code != 0:
+        reason = ran.err.decode(errors="replace").strip().splitlines()
+        raise ServerFailed(f"MariaDB does not come up: {reason[-1] if reason else ran.code}")
+    return {}
+
+
+def undo(session: Session, _request: JsonObject) -> JsonObject:
+    """Put back what was there before, where MariaDB did not start; it is stopped."""
+    take_back(at(session.world, DATA))
+    at(session.world, MARK).unlink(missing_ok=True)
     return {}
 
 
 def end(session: Session, _request: JsonObject) -> JsonObject:
-    """Forget the restore: everything of it is done."""
+    """Forget the restore, and remove what was there before: everything of it is done."""
+    data = at(session.world, DATA)
+    if data.exists():
+        shutil.rmtree(_beside(data, "replaced"), ignore_errors=True)
     at(session.world, MARK).unlink(missing_ok=True)
     return {}
 
@@ -137,19 +195,17 @@ def _beside(data: Path, word: str) -> Path:
     return data.with_name(f"{data.name}.stillup-{word}")
 
 
-def _start(session: Session) -> None:
-    session.event("starts", "MariaDB")
-    _systemctl(session.world, "start", START_WITHIN_S)
-    ran = session.world.run(("mariadb-admin", "--connect-timeout=5", "ping"), within_s=30.0)
-    if ran.code != 0:
-        raise ServerFailed("MariaDB has started on the restored data, but does not answer")
+def _units(request: JsonObject) -> tuple[str, ...]:
+    """Return what runs MariaDB here, what starts it first."""
+    return (KEEPER_UNIT, PLAIN) if request.get("group") is True else (PLAIN,)
 
 
-def _systemctl(world: World, verb: str, within_s: float) -> None:
-    ran = world.run(("systemctl", verb, PLAIN), within_s=within_s)
+def _systemctl(world: World, verb: str, units: tuple[str, ...], within_s: float) -> None:
+    ran = world.run(("systemctl", verb, *units), within_s=within_s)
     if ran.code != 0:
         words = ran.err.decode(errors="replace").strip().splitlines()
-        raise ServerFailed(f"`systemctl {verb} {PLAIN}` failed: {words[0] if words else ran.code}")
+        told = words[0] if words else ran.code
+        raise ServerFailed(f"`systemctl {verb} {' '.join(units)}` failed: {told}")
 
 
 def _read_mark(world: World) -> tuple[str | None, str]:

@@ -45,6 +45,7 @@ Operations:
                      "aim": str|null}
     release.aim      {"release": str|null} -> {}; which one all web servers are going back to
     release.back     {} -> as release.switch
+    backup.*, restore.*  see ``stillup.node.backup_operations``
 """
 
 import contextlib
@@ -229,6 +230,16 @@ def _release_aim(session: Session, request: JsonObject) -> JsonObject:
     return release.aim(session.world, wanted)
 
 
+def _of_backups(session: Session, request: JsonObject) -> JsonObject:
+    # Imported here: archives and programs that stream are not for every session's start.
+    from stillup.node.backup_operations import OPERATIONS as OF_BACKUPS
+
+    operation = OF_BACKUPS.get(text(request, "op"))
+    if operation is None:
+        raise InputRefused(f"there is no operation {request.get('op')!r}")
+    return operation(session, request)
+
+
 OPERATIONS: dict[str, Operation] = {
     "facts": _facts,
     "lock": _lock,
@@ -248,6 +259,8 @@ OPERATIONS: dict[str, Operation] = {
     "release.list": _release_list,
     "release.back": _release_back,
     "release.aim": _release_aim,
+    "backup.*": _of_backups,
+    "restore.*": _of_backups,
 }
 
 

@@ -57,7 +57,7 @@ class _Out(io.RawIOBase):
         self.hash = hashlib.sha256()
         self.size = 0
 
-    def write(self, data: bytes) -> int:  # type: ignore[override] # tarfile gives bytes only
+    def write(self, data: bytes) -> int:
         self._held += data
         if len(self._held) >= PIECE_BYTES:
             self.send()
@@ -76,7 +76,9 @@ def stream(session: Session, mount: Path, names: list[str]) -> tuple[Told, int, 
     """Stream the folders ``names`` below ``mount``; return what it came to, size and SHA-256."""
     told, out = Told(), _Out(session)
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload] # the stubs ask for a whole file; a stream only writes
-        changed = [path for path in _paths(mount, names) if _add(session.world, tar, mount, path, told)]
+        changed = [
+            path for path in _paths(mount, names) if _add(session.world, tar, mount, path, told)
+        ]
         for _ in range(ROUNDS):
             changed = [path for path in changed if _add(session.world, tar, mount, path, told)]
     out.send()
@@ -144,9 +146,9 @@ class _Content:
         self.hash = hashlib.sha256()
         self.was_short = False
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes, as many as asked for while there are any announced."""
-        wanted = min(size, self._left)
+        wanted = min(size, self._left) if size >= 0 else self._left
         piece = b""
         while len(piece) < wanted:
             if not (more := os.read(self._descriptor, wanted - len(piece))):

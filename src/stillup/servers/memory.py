@@ -128,23 +128,23 @@ class _MemoryConnection:
 
     async def download(
         self,
-        operation: str,
-        arguments: Mapping[str, Json],
-        take: Callable[[bytes], Awaitable[None]],
+        operation: str,  # noqa: ARG002 - nothing streams here
+        arguments: Mapping[str, Json],  # noqa: ARG002
+        take: Callable[[bytes], Awaitable[None]],  # noqa: ARG002
         *,
-        on_event: Callable[[JsonObject], None] | None = None,
-        within_s: float = 60.0,
+        on_event: Callable[[JsonObject], None] | None = None,  # noqa: ARG002
+        within_s: float = 60.0,  # noqa: ARG002
     ) -> JsonObject:
         raise ServerFailed(f"{self._server.name}: a server in memory streams nothing")
 
     async def upload(
         self,
-        operation: str,
-        arguments: Mapping[str, Json],
-        pieces: AsyncIterator[bytes],
+        operation: str,  # noqa: ARG002
+        arguments: Mapping[str, Json],  # noqa: ARG002
+        pieces: AsyncIterator[bytes],  # noqa: ARG002
         *,
-        on_event: Callable[[JsonObject], None] | None = None,
-        within_s: float = 60.0,
+        on_event: Callable[[JsonObject], None] | None = None,  # noqa: ARG002
+        within_s: float = 60.0,  # noqa: ARG002
     ) -> JsonObject:
         raise ServerFailed(f"{self._server.name}: a server in memory takes no stream")
 
