@@ -46,7 +46,7 @@ def look(session: Session, _request: JsonObject) -> JsonObject:
     state = dict(line.split("=", 1) for line in query(world, STATE))
     found = tables(world)
     site = [table for table in found if table.schema not in OWN]
-    has_rows = "".join(f"SELECT EXISTS (SELECT 1 FROM {table.quoted});\n" for table in site)
+    has_rows = "".join(table.sql("SELECT EXISTS (SELECT 1 FROM {});\n") for table in site)
     listed: list[Json] = [[table.schema, table.name, table.engine] for table in found]
     clustered = state.get("wsrep_on") in {"1", "ON"}
     return {
@@ -72,7 +72,7 @@ def _size(folder: Path) -> int:
     for path, _, names in os.walk(folder):
         for name in names:
             try:
-                total += os.lstat(os.path.join(path, name)).st_blocks * 512
+                total += Path(path, name).lstat().st_blocks * 512
             except FileNotFoundError:
                 continue
     return total

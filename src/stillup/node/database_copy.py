@@ -47,10 +47,10 @@ class Table:
     name: str
     engine: str
 
-    @property
-    def quoted(self) -> str:
-        """Its name for SQL."""
-        return ".".join("`" + word.replace("`", "``") + "`" for word in (self.schema, self.name))
+    def sql(self, statement: str) -> str:
+        """Return the statement with the table's name, quoted, in its ``{}``."""
+        words = ("`" + word.replace("`", "``") + "`" for word in (self.schema, self.name))
+        return statement.replace("{}", ".".join(words))
 
 
 def unpack(session: Session, folder: Path) -> JsonObject:
@@ -196,7 +196,7 @@ def looked_through(session: Session, socket: Path) -> JsonObject:
         bad += broken
         if broken:
             continue
-        counts = "".join(f"SELECT COUNT(*) FROM {table.quoted};\n" for table in some)
+        counts = "".join(table.sql("SELECT COUNT(*) FROM {};\n") for table in some)
         rows = query(session.world, counts, socket)
         counted += [
             [table.schema, table.name, table.engine, int(count)]
@@ -211,7 +211,7 @@ def _each(found: Sequence[Table], count: int) -> Iterator[Sequence[Table]]:
 
 
 def _broken(world: World, some: Sequence[Table], socket: Path) -> list[Json]:
-    names = ", ".join(table.quoted for table in some)
+    names = ", ".join(table.sql("{}") for table in some)
     told = []
     for line in query(world, f"CHECK TABLE {names};", socket):
         table, _, rest = line.partition("\t")

@@ -10,7 +10,6 @@ its content, and its name. It is made here and again when a backup is read.
 
 import errno
 import hashlib
-import io
 import os
 import stat
 import tarfile
@@ -48,7 +47,7 @@ class Told:
         self.listing.update(line.encode("utf-8", "surrogateescape"))
 
 
-class _Out(io.RawIOBase):
+class _Out:
     """What tarfile writes, on its way to the controller in large pieces."""
 
     def __init__(self, session: Session) -> None:
@@ -58,12 +57,14 @@ class _Out(io.RawIOBase):
         self.size = 0
 
     def write(self, data: bytes) -> int:
+        """Take ``data``."""
         self._held += data
         if len(self._held) >= PIECE_BYTES:
             self.send()
         return len(data)
 
     def send(self) -> None:
+        """Send what is held."""
         piece = bytes(self._held)
         self._held.clear()
         if piece:
@@ -75,7 +76,7 @@ class _Out(io.RawIOBase):
 def stream(session: Session, mount: Path, names: list[str]) -> tuple[Told, int, str]:
     """Stream the folders ``names`` below ``mount``; return what it came to, size and SHA-256."""
     told, out = Told(), _Out(session)
-    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload] # the stubs ask for a whole file; a stream only writes
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         changed = [
             path for path in _paths(mount, names) if _add(session.world, tar, mount, path, told)
         ]
@@ -95,7 +96,7 @@ def _paths(mount: Path, names: list[str]) -> Iterator[Path]:
         try:
             if not stat.S_ISDIR(path.lstat().st_mode):
                 continue
-            inside = sorted(os.listdir(path), reverse=True)
+            inside = sorted((each.name for each in path.iterdir()), reverse=True)
         except FileNotFoundError:
             continue
         waiting += [path / name for name in inside if name != RESTORING]
@@ -113,7 +114,7 @@ def _add(world: World, tar: tarfile.TarFile, mount: Path, path: Path, told: Told
         if stat.S_ISREG(status.st_mode):
             return _add_file(tar, path, entry, told)
         if stat.S_ISLNK(status.st_mode):
-            entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(path)
+            entry.type, entry.linkname = tarfile.SYMTYPE, str(path.readlink())
         elif stat.S_ISDIR(status.st_mode):
             entry.type = tarfile.DIRTYPE
         else:
