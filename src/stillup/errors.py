@@ -68,6 +68,18 @@ class LabFailed(StillupError):
     code: ClassVar[str] = "lab-failed"
 
 
+class BackupFailed(StillupError):
+    """A backup was not made, or cannot be reached; those of before are as they were."""
+
+    code: ClassVar[str] = "backup-failed"
+
+
+class BackupBroken(StillupError):
+    """A backup was found not to be what was put there, or not to be restorable."""
+
+    code: ClassVar[str] = "backup-broken"
+
+
 class PromiseBroken(StillupError):
     """A promise of the farm file was measured and found broken."""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import asyncssh
 
 from stillup.errors import InputRefused, ServerRefused
-from stillup.model.farm import Server
 
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 
@@ -32,13 +31,19 @@ class KnownHosts:
             self._entries = _read((self.file, SYSTEM_FILE))
         return self._entries
 
-    def refusal(self, server: Server, port: int, shown: asyncssh.SSHKey) -> ServerRefused:
-        """Say why ``shown``, the key that ``server`` showed, is not trusted, and the way out."""
-        address = str(server.address)
+    def refusal(self, name: str, address: str, port: int, shown: asyncssh.SSHKey) -> ServerRefused:
+        """Say why the key that a server showed is not trusted, and the way out.
+
+        Args:
+            name: What the server is called.
+            address: Its address, or its name in the network.
+            port: Where its sshd listens.
+            shown: The key.
+        """
         known = asyncssh.match_known_hosts(
             self.entries(), address, address, port if port != asyncssh.DEFAULT_PORT else None
         )[0]
-        place = f"{server.name} ({address}, port {port})"
+        place = f"{name} ({address}, port {port})"
         kind, fingerprint = shown.get_algorithm(), shown.get_fingerprint()
         scan = f"ssh-keyscan -p {port} {address} >> {self.file}"
         if known:

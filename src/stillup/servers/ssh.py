@@ -128,7 +128,9 @@ class SshAccess:
         place = self._place(server)
         match error:
             case asyncssh.HostKeyNotVerifiable() if visitor.shown is not None:
-                return self._known_hosts.refusal(server, self._port, visitor.shown)
+                return self._known_hosts.refusal(
+                    server.name, str(server.address), self._port, visitor.shown
+                )
             case asyncssh.PermissionDenied():
                 key = f" -i {self._client_key}" if self._client_key else ""
                 return ServerRefused(
