@@ -54,16 +54,19 @@ async def manifest_of(place: Place, name: str) -> Manifest:
     return read_manifest(data, name)
 
 
-async def found(farm: Farm, place: Place, which: str) -> Manifest:
-    """Return the backup of that name, or the newest for ``latest``.
+async def found(farm: Farm | None, place: Place, which: str) -> Manifest:
+    """Return the backup of that name, or the newest for ``latest``; of any farm for None.
 
     Raises:
         InputRefused: If there is none.
         BackupBroken: If it is not what was written.
     """
-    known = sorted(name for name in await place.names() if names.is_of(farm.name, name))
+    known = sorted(
+        (name for name in await place.names() if names.is_of(farm and farm.name, name)),
+        key=lambda name: name.split("-")[-2:],
+    )
     if not known:
-        raise InputRefused(f"there is no backup of the farm {farm.name} in that place")
+        raise InputRefused("there is no backup of this farm in that place")
     if which == "latest":
         return await manifest_of(place, known[-1])
     if which not in known:

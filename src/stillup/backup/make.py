@@ -9,7 +9,8 @@ middle leaves a hidden folder that is no backup; the next backup removes it.
 
 import io
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -30,7 +31,7 @@ from stillup.backup.source import Look, chosen, look_of, missing
 from stillup.backup.trial import Tried, tables_file, try_database, try_files, try_part
 from stillup.deploy.session import Sessions, open_all, together
 from stillup.errors import BackupBroken, BackupFailed
-from stillup.model.farm import Farm, Role
+from stillup.model.farm import Farm, Role, Server
 from stillup.servers.connection import Access, Connection
 
 Tell = Callable[[str], None]
@@ -102,8 +103,7 @@ async def make(
     readers = (*recipients, key.recipient) if key else ()
     identity = key.identity if key else None
     with_secrets = bool(recipients) or place.is_local
-    async with open_all(access, _servers(farm)) as sessions:
-        await place.make(folder)
+    async with open_all(access, _servers(farm)) as sessions, _made(place, folder):
         copied = await _copy(farm, sessions, place, folder, readers, tell)
         kept = {**farm_files.plain, **(farm_files.secret if with_secrets else {})}
         parts = {**copied.parts, "farm": await _put(place, folder, "farm", _tar(kept), readers)}
@@ -115,25 +115,38 @@ async def make(
         if copied.files is not None:
             await try_files(place, folder, parts["files"], copied.files.listing, identity)
         await try_part(place, folder, parts["farm"], identity)
-    parts["tables"] = await _put(place, folder, "tables", tables_file(tried.tables), readers)
-    manifest = Manifest(
-        FORMAT,
-        name,
-        farm.name,
-        now.astimezone(UTC).isoformat(timespec="seconds"),
-        f"stillup {__version__}",
-        bool(recipients),
-        with_secrets,
-        parts,
-        _point(copied.source, tried),
-        copied.files,
-        copied.source,
-    )
-    async with place.writing(folder, FILE) as sink:
-        await sink.write(write_manifest(manifest))
-        await sink.end()
-    await place.rename(folder, name)
+        parts["tables"] = await _put(place, folder, "tables", tables_file(tried.tables), readers)
+        manifest = Manifest(
+            FORMAT,
+            name,
+            farm.name,
+            now.astimezone(UTC).isoformat(timespec="seconds"),
+            f"stillup {__version__}",
+            bool(recipients),
+            with_secrets,
+            parts,
+            _point(copied.source, tried),
+            copied.files,
+            copied.source,
+        )
+        async with place.writing(folder, FILE) as sink:
+            await sink.write(write_manifest(manifest))
+            await sink.end()
+        await place.rename(folder, name)
     return Made(manifest, await _prune(farm, place), _notes(copied, with_secrets=with_secrets))
+
+
+@asynccontextmanager
+async def _made(place: Place, folder: str) -> AsyncIterator[None]:
+    """Make a folder; what is in it goes when this does not come to its end."""
+    await place.make(folder)
+    try:
+        yield
+    except BaseException:
+        # Where this fails too, or does not come to it, the next backup does it.
+        with suppress(BackupFailed):
+            await place.remove(folder)
+        raise
 
 
 async def _prune(farm: Farm, place: Place) -> tuple[str, ...]:
@@ -145,7 +158,7 @@ async def _prune(farm: Farm, place: Place) -> tuple[str, ...]:
     return gone
 
 
-def _servers(farm: Farm) -> tuple:
+def _servers(farm: Farm) -> tuple[Server, ...]:
     wanted = {Role.DATABASE, Role.WEB} if farm.site.shared else {Role.DATABASE}
     return tuple(server for server in farm.servers if server.roles & wanted)
 

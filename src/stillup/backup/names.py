@@ -18,10 +18,10 @@ def name_of(farm: str, made: datetime) -> str:
     return f"{farm}-{made.astimezone(UTC):{_STAMP}}"
 
 
-def is_of(farm: str, name: str) -> bool:
-    """Tell whether a name is that of one of this farm's backups."""
+def is_of(farm: str | None, name: str) -> bool:
+    """Tell whether a name is that of one of this farm's backups; of any farm's for None."""
     found = _FORM.fullmatch(name)
-    return found is not None and found["farm"] == farm
+    return found is not None and farm in {None, found["farm"]}
 
 
 def unfinished(name: str, machine: str) -> str:

@@ -83,7 +83,7 @@ async def restore(
             await work.bring_files(web, farm)
         if not stage:
             await work.bring_database()
-        await work.exchange_database(stage)
+        await work.exchange_database()
         if has_files and web is not None:
             await work.place_files(web, farm)
         await sessions.ask(lambda session: session.request("restore.end"), databases)
@@ -142,14 +142,13 @@ class _Work:
             within_s=WITHIN_S,
         )
 
-    async def exchange_database(self, stage: str) -> None:
+    async def exchange_database(self) -> None:
         first, *others = self.databases
         self.tell(f"MariaDB stops on {', '.join(self.databases)}")
         await self._ask("restore.stop", self._group, self.databases)
         swap: JsonObject = {"backup": self.manifest.name, **self._group}
         await self._ask("restore.swap", swap, (first,))
-        if stage != "swapped":
-            await self._ask("restore.empty", {}, others)
+        await self._ask("restore.empty", {"backup": self.manifest.name}, others)
         self.tell(f"MariaDB starts on {first}")
         try:
             await self._ask("restore.start", self._group, (first,))

@@ -60,6 +60,8 @@ COMMANDS = {
     "drain": Command("drain", "take a web server out of use, losing nothing", tells_json=True),
     "undrain": Command("drain", "put a web server back into use", tells_json=True),
     "release": Command("release", "bring the site to every web server at once", tells_json=True),
+    "backup": Command("backup", "a backup now; list, verify, timer", tells_json=True),
+    "restore": Command("restore", "put a backup back", tells_json=True),
     "heartbeat": Command(
         "heartbeat", "hold a virtual IP without a farm: the daemon alone", tells_json=True
     ),

@@ -5,12 +5,12 @@
     backup.files     {"mount": str, "folders": [str]} -> {"bytes", "sha256", "entries",
                      "content_bytes", "skipped", "changing": [str], "listing": hex}; streams a tar
     backup.check     {} -> see ``backup.check``; is streamed a copy of the database
-    restore.state    {} -> {"backup": str|null, "stage": ""|"ready"|"swapped"}
+    restore.state    {} -> {"backup": str|null, "stage": ""|"ready"|"swapped"|"empty"}
     restore.filled   {"mount": str, "folders": [str]} -> {"files": int}; how many are there
     restore.take     {"backup": str, "sha256": hex} -> as database_copy.unpack; is streamed a copy
     restore.stop     {"group": bool} -> {}; MariaDB, and where several keep the database the keeper
     restore.swap     {"backup": str, "group": bool} -> {}; what was taken in is the data folder
-    restore.empty    {} -> {}; the data folder is empty
+    restore.empty    {"backup": str} -> {}; the data folder is empty
     restore.start    {"group": bool} -> {}; and answers
     restore.undo     {} -> {}; what was there before is the data folder
     restore.files    {"mount": str, "listing": hex} -> {}; is streamed a tar, put beside

@@ -117,9 +117,14 @@ def swap(session: Session, request: JsonObject) -> JsonObject:
     return {}
 
 
-def empty(session: Session, _request: JsonObject) -> JsonObject:
-    """Put a stopped MariaDB's data aside: this server gets its copy from the one restored."""
-    data = at(session.world, DATA)
+def empty(session: Session, request: JsonObject) -> JsonObject:
+    """Put a stopped MariaDB's data aside: this server gets its copy from the one restored.
+
+    Once for a backup: what it got since is not put aside again.
+    """
+    data, backup = at(session.world, DATA), text(request, "backup")
+    if _read_mark(session.world) == (backup, "empty"):
+        return {}
     replaced = _beside(data, "replaced")
     if data.exists() and not replaced.exists():
         data.rename(replaced)
@@ -128,6 +133,7 @@ def empty(session: Session, _request: JsonObject) -> JsonObject:
     shutil.chown(data, "mysql", "mysql")
     at(session.world, MEMBER).unlink(missing_ok=True)
     disk.flush_folders([data.parent])
+    _write_mark(session.world, backup, "empty")
     return {}
 
 
