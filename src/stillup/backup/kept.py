@@ -62,7 +62,7 @@ async def found(farm: Farm | None, place: Place, which: str) -> Manifest:
         BackupBroken: If it is not what was written.
     """
     known = sorted(
-        (name for name in await place.names() if names.is_of(farm and farm.name, name)),
+        (name for name in await place.names() if names.is_of(farm.name if farm else None, name)),
         key=lambda name: name.split("-")[-2:],
     )
     if not known:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 import time
-from argparse import Namespace
+from argparse import SUPPRESS, Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +39,7 @@ def add(subparsers: Subparsers) -> None:
     )
     add_place(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
-    add_place(actions.add_parser("list", help="the backups there are"))
+    add_place(actions.add_parser("list", help="the backups there are"), below=True)
     verify = actions.add_parser(
         "verify",
         help="try a backup again",
@@ -47,15 +47,18 @@ def add(subparsers: Subparsers) -> None:
         "one that serves, checks every table, compares the number of rows, and reads the shared\n"
         "files through. Nothing of it is left on the server.",
     )
-    add_place(verify)
+    add_place(verify, below=True)
     add_which(verify)
     backup_timer.add(actions)
 
 
-def add_place(parser: CommandParser) -> None:
-    """Add the option for where backups are."""
+def add_place(parser: CommandParser, *, below: bool = False) -> None:
+    """Add the option for where backups are; ``below`` a command that has it already."""
     parser.add_argument(
-        "--place", metavar="PLACE", help="a folder, or ssh://user@host/path [backup.to]"
+        "--place",
+        metavar="PLACE",
+        default=SUPPRESS if below else None,
+        help="a folder, or ssh://user@host/path [backup.to]",
     )
 
 

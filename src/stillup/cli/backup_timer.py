@@ -33,7 +33,6 @@ def add(actions: Subparsers) -> None:
         "may write to the folder of backups alone; as a user they are units of your own.",
     )
     parser.add_argument("switch", choices=("on", "off"))
-    parser.set_defaults(place=None)
 
 
 def run(arguments: Namespace, farm: Farm) -> int:

@@ -58,6 +58,9 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: Namespace) -> int:
     """Restore."""
     if arguments.farm_file:
+        if arguments.file.exists():
+            shown = printable(str(arguments.file))
+            raise InputRefused(f"{shown} is there already; -f names another one")
         return asyncio.run(_write_farm_file(arguments))
     from stillup.cli.apply import applied
 
@@ -107,8 +110,6 @@ async def _write_farm_file(arguments: Namespace) -> int:
     from stillup.backup.parts import content
 
     path: Path = arguments.file
-    if path.exists():
-        raise InputRefused(f"{printable(str(path))} is there already; -f names another one")
     key = identity(arguments)
     async with opened(arguments, None) as place:
         manifest = await kept.found(None, place, arguments.which)

@@ -33,7 +33,7 @@ ROLES: dict[Role, tuple[str, ...]] = {
         "php-xml",
         "php-zip",
     ),
-    Role.DATABASE: ("mariadb-server", "mariadb-client"),
+    Role.DATABASE: ("mariadb-server", "mariadb-client", "mariadb-backup"),
     # Which engine depends on how many storage servers there are; its part asks for it.
     Role.STORAGE: (),
 }
