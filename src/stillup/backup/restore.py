@@ -24,6 +24,8 @@ from stillup.node.message import JsonObject
 from stillup.servers.connection import Access, Connection
 
 Tell = Callable[[str], None]
+BEGUN = ("leaving", "entering", "swapped")
+"""From here on the farm's own data are out of the way already."""
 START_WITHIN_S = 1000.0
 WITHIN_S = 120.0
 
@@ -76,12 +78,14 @@ async def restore(
             raise_all(sessions.unreached.values())
         await lock_all(sessions, what="restore")
         stage = await _stage(sessions.open[databases[0]], manifest)
-        if stage != "swapped" and not replace:
+        if not (stage in BEGUN or replace):
             await _require_empty(farm, sessions, web if has_files else None)
         work = _Work(sessions, databases, place, manifest, identity, tell)
         if has_files and web is not None:
             await work.bring_files(web, farm)
-        if not stage:
+        if stage == "coming back":
+            await work.take_back()
+        if stage not in {"ready", *BEGUN}:
             await work.bring_database()
         await work.exchange_database()
         if has_files and web is not None:
@@ -155,13 +159,18 @@ class _Work:
         except ServerFailed as error:
             if others:
                 raise
-            await self._ask("restore.stop", self._group, (first,))
-            await self._ask("restore.undo", {}, (first,))
-            await self._ask("restore.start", self._group, (first,))
+            await self.take_back()
             raise ServerFailed(f"{error}; what was there before serves again") from error
         if others:
             self.tell(f"{', '.join(others)} get their copies")
             await self._ask("restore.start", self._group, others)
+
+    async def take_back(self) -> None:
+        """Have one database server serve again what it did before."""
+        first = self.databases[:1]
+        await self._ask("restore.stop", self._group, first)
+        await self._ask("restore.undo", {}, first)
+        await self._ask("restore.start", self._group, first)
 
     async def _ask(
         self, operation: str, arguments: JsonObject, names: tuple[str, ...] | list[str]

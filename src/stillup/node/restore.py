@@ -6,15 +6,17 @@ Folders beside ``/var/lib/mysql``, in the order in which they come and go:
 .stillup-restored   whole and prepared; renamed from the one above
 .stillup-replaced   what was there before; removed when MariaDB has started on the new one
 
-Every step can be interrupted and done again: ``/var/lib/stillup/restore.json`` says which backup
-is being restored and whether it is swapped in, and a swap that was cut in the middle is ended by
-the next one. Where several servers keep the database, one takes the backup and founds their group
+What is in the folders is moved, not the folder: it may be one that cannot be renamed. Every step
+can be interrupted and done again: ``/var/lib/stillup/restore.json`` says which backup is being
+restored and how far it is (``STAGES``). Where several servers keep the database, one takes the backup and founds their group
 anew, and the others come empty and get their copy from it.
 """
 
+import errno
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from stillup.errors import ChangeRefused, InputRefused, ServerFailed
@@ -34,6 +36,8 @@ MEMBER = "/var/lib/stillup/database-member"
 """The keeper's mark that this server was once a member of the group; gone with its data."""
 OF_GROUP = ("grastate.dat", "gvwstate.dat", "galera.cache")
 """What says which group the data belong to: the restored data begin a new one."""
+OF_COPY = ("backup-my.cnf", "mariadb_backup_*", "xtrabackup_*")
+"""What a copy says of itself, which is nothing to the MariaDB that serves it."""
 PING = ("mariadb-admin", "--connect-timeout=5", "ping")
 READY = (
     "env",
@@ -45,12 +49,18 @@ READY = (
     "--within",
     "900",
 )
+STAGES = ("ready", "leaving", "entering", "swapped")
+"""Brought and prepared; the old one goes out, the new one comes in; it is in."""
 START_WITHIN_S = 900.0
 STOP_WITHIN_S = 300.0
 
 
 def state(session: Session, _request: JsonObject) -> JsonObject:
-    """Tell how far a restore is: ``backup`` (or null) and ``stage``: "", "ready", "swapped"."""
+    """Tell how far a restore is: ``backup`` (or null) and ``stage``.
+
+    The stages are those of ``STAGES``, "" for none, "emptying" and "empty" on servers that get
+    their copy from another one, and "coming back" while ``undo`` is not done.
+    """
     backup, stage = _read_mark(session.world)
     return {"backup": backup, "stage": stage}
 
@@ -75,8 +85,6 @@ def take(session: Session, request: JsonObject) -> JsonObject:
     lock.take("a restore")
     try:
         _write_mark(world, None, "")
-        if data.exists():
-            shutil.rmtree(_beside(data, "replaced"), ignore_errors=True)
         shutil.rmtree(_beside(data, "restored"), ignore_errors=True)
         told = unpack(session, _beside(data, "restore"))
         if told["sha256"] != text(request, "sha256"):
@@ -103,14 +111,25 @@ def swap(session: Session, request: JsonObject) -> JsonObject:
     With ``"group": true`` this server founds the database servers' group with it.
     """
     world, backup = session.world, text(request, "backup")
-    mark = _read_mark(world)
-    if mark not in {(backup, "ready"), (backup, "swapped")}:
+    known, stage = _read_mark(world)
+    if known != backup or stage not in STAGES:
         raise InputRefused(f"the database of the backup {backup} was not taken in before")
-    if mark == (backup, "ready"):
-        exchange(at(world, DATA))
+    data = at(world, DATA)
+    if stage == "ready":
+        _keep_flags(data, _beside(data, "restored"))
+        shutil.rmtree(_beside(data, "replaced"), ignore_errors=True)
+        stage = _write_mark(world, backup, "leaving")
+    if stage == "leaving":
+        _move_all(data, _beside(data, "replaced"))
+        stage = _write_mark(world, backup, "entering")
+    if stage == "entering":
+        _move_all(_beside(data, "restored"), data)
+        for pattern in OF_COPY:
+            for left in data.glob(pattern):
+                left.unlink()
         if request.get("group") is True:
             for name in OF_GROUP:
-                (at(world, DATA) / name).unlink(missing_ok=True)
+                (data / name).unlink(missing_ok=True)
             at(world, MEMBER).unlink(missing_ok=True)
             mark_birth(world)
         _write_mark(world, backup, "swapped")
@@ -123,16 +142,14 @@ def empty(session: Session, request: JsonObject) -> JsonObject:
     Once for a backup: what it got since is not put aside again.
     """
     data, backup = at(session.world, DATA), text(request, "backup")
-    if _read_mark(session.world) == (backup, "empty"):
+    known = _read_mark(session.world)
+    if known == (backup, "empty"):
         return {}
-    replaced = _beside(data, "replaced")
-    if data.exists() and not replaced.exists():
-        data.rename(replaced)
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(mode=0o755)
-    shutil.chown(data, "mysql", "mysql")
+    if known != (backup, "emptying"):
+        shutil.rmtree(_beside(data, "replaced"), ignore_errors=True)
+        _write_mark(session.world, backup, "emptying")
+    _move_all(data, _beside(data, "replaced"))
     at(session.world, MEMBER).unlink(missing_ok=True)
-    disk.flush_folders([data.parent])
     _write_mark(session.world, backup, "empty")
     return {}
 
@@ -154,41 +171,51 @@ def start(session: Session, request: JsonObject) -> JsonObject:
 
 
 def undo(session: Session, _request: JsonObject) -> JsonObject:
-    """Put back what was there before, where MariaDB did not start; it is stopped."""
-    take_back(at(session.world, DATA))
-    at(session.world, MARK).unlink(missing_ok=True)
+    """Put back what was there before, where MariaDB did not start; it is stopped.
+
+    Cut in the middle, it goes on when it is done again.
+    """
+    world = session.world
+    data, (backup, stage) = at(world, DATA), _read_mark(world)
+    if stage != "coming back":
+        _move_all(data, _beside(data, "restored"))
+        _write_mark(world, backup, "coming back")
+    _move_all(_beside(data, "replaced"), data)
+    at(world, MARK).unlink(missing_ok=True)
     return {}
 
 
 def end(session: Session, _request: JsonObject) -> JsonObject:
     """Forget the restore, and remove what was there before: everything of it is done."""
     data = at(session.world, DATA)
-    if data.exists():
-        shutil.rmtree(_beside(data, "replaced"), ignore_errors=True)
+    for word in ("replaced", "restored"):
+        shutil.rmtree(_beside(data, word), ignore_errors=True)
     at(session.world, MARK).unlink(missing_ok=True)
     return {}
 
 
-def exchange(data: Path) -> None:
-    """Put the restored folder in the place of the data folder; goes on where it was cut."""
-    restored, replaced = _beside(data, "restored"), _beside(data, "replaced")
-    if not restored.exists():
+def _move_all(source: Path, target: Path) -> None:
+    """Move everything in a folder to another; begun before, it goes on."""
+    target.mkdir(mode=0o700, exist_ok=True)
+    if not source.is_dir():
         return
-    if data.exists():
-        _keep_flags(data, restored)
-        shutil.rmtree(replaced, ignore_errors=True)
-        data.rename(replaced)
-    restored.rename(data)
-    disk.flush_folders([data.parent])
+    for entry in source.iterdir():
+        try:
+            entry.rename(target / entry.name)
+        except OSError as error:
+            # An overlay does not rename folders of its lower layer, nor one that was begun.
+            if error.errno not in {errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+            _move_folder(entry, target / entry.name)
+    disk.flush_folders([source, target])
 
 
-def take_back(data: Path) -> None:
-    """Undo ``exchange``."""
-    restored, replaced = _beside(data, "restored"), _beside(data, "replaced")
-    if replaced.exists():
-        data.rename(restored)
-        replaced.rename(data)
-        disk.flush_folders([data.parent])
+def _move_folder(source: Path, target: Path) -> None:
+    status = source.stat()
+    _move_all(source, target)
+    os.chown(target, status.st_uid, status.st_gid)
+    target.chmod(stat.S_IMODE(status.st_mode))
+    source.rmdir()
 
 
 def _keep_flags(data: Path, restored: Path) -> None:
@@ -219,7 +246,8 @@ def _read_mark(world: World) -> tuple[str | None, str]:
     return told.get("backup"), str(told.get("stage", ""))
 
 
-def _write_mark(world: World, backup: str | None, stage: str) -> None:
+def _write_mark(world: World, backup: str | None, stage: str) -> str:
     place = at(world, MARK)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     disk.write_whole(place, json.dumps({"backup": backup, "stage": stage}).encode())
+    return stage
