@@ -390,8 +390,8 @@ class Daemon:
             if seat.holding is not None and seat.held
         }
         late_s, real_time = self.loop.lateness.recent_s, process.standing().scheduling == "rr"
-        lease_s = self.settings.lease_s
-        status["warnings"] = [*warnings(lease_s, late_s, slowest_s, real_time=real_time)]
+        late = warnings(self.settings.lease_s, late_s, slowest_s, real_time=real_time)
+        status["warnings"] = [*late, *self.hooks.warnings()]
         if self.direct is not None:
             status["direct"] = self.direct.status()
         status["pings"] = self.pingers.status()

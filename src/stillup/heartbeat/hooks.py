@@ -87,6 +87,17 @@ class Hooks:
             self._log("hook not run", {**about, "reason": error.strerror})
             self.last[f"{kind} {address}"] = {"error": f"not run: {error.strerror}"}
 
+    def warnings(self) -> list[str]:
+        """Return a sentence for each command that failed last, and one if none can run any more."""
+        found = [
+            f"{kind} failed: {told['error']}"
+            for kind, told in self.last.items()
+            if isinstance(told, dict) and told["error"]
+        ]
+        if self._runner is None and any(self._commands.values()):
+            found.append("no command runs any more: their process has ended; reload the daemon")
+        return found
+
     def _on_told(self) -> None:
         assert self._runner is not None
         try:

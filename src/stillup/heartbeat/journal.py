@@ -1,8 +1,8 @@
 """The log: one event a line on standard error, fixed words first.
 
 systemd's journal adds the time. The daemon must never wait for whoever reads its log: when
-the journal is a socket that takes no more, the line is dropped and the next one says how many
-were.
+the journal's socket, a pipe or a terminal takes no more, the line is dropped and the next one
+says how many were.
 """
 
 import contextlib
@@ -15,6 +15,8 @@ from typing import TypeAlias
 Fields: TypeAlias = Mapping[str, object]
 
 REPEAT_S = 5.0
+
+_UNWAITED = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def line(words: str, fields: Fields) -> str:
@@ -37,8 +39,12 @@ class Journal:
         self._held_back: dict[str, tuple[float, int]] = {}
         self._socket: socket.socket | None = None
         with contextlib.suppress(OSError):
-            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISSOCK(mode):
                 self._socket = socket.socket(fileno=socket.dup(descriptor))
+            elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+                # Opened anew: whoever shares the descriptor may want to wait.
+                self._descriptor = os.open(f"/proc/self/fd/{descriptor}", _UNWAITED)
 
     def __call__(self, words: str, fields: Fields) -> None:
         """Write one event."""

@@ -27,6 +27,9 @@ from stillup.heartbeat.ruleset import LEASE, TICKET, table
 
 INET, IPV4, ARP, NETDEV, IPV6 = 1, 2, 3, 5, 10
 
+REMEMBERED = 1024
+"""Of 64 addresses with some sets each; with fewer, what is renewed in turn would be forgotten in turn."""
+
 _SUBSYSTEM = 10
 _GET_TABLE = _SUBSYSTEM << 8 | 1
 _NEW_ELEMENT = _SUBSYSTEM << 8 | 12
@@ -154,18 +157,18 @@ def _each(elements: bytes) -> Iterable[bytes]:
 
 
 # The same few for as long as the daemon runs, in every renewal.
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=REMEMBERED)
 def _set(family: int, name: str, address: str) -> bytes:
     head = _HEADER.pack(family, 0, 0)
     return head + text(_TABLE_NAME, table(address)) + text(_SET_NAME, name)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=REMEMBERED)
 def _key(address: str, key: bytes | None = None) -> bytes:
     return nested(_KEY, attribute(_VALUE, key or ipaddress.ip_address(address).packed))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=REMEMBERED)
 def _delete(family: int, name: str, address: str) -> Operation:
     elements = nested(_ELEMENTS, nested(_ONE_ELEMENT, _key(address)))
     return Operation(_DELETE_ELEMENT, 0, _set(family, name, address) + elements)

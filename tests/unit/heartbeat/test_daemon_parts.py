@@ -1,5 +1,6 @@
 """The small pure parts of the daemon: rules, filters, lateness, log lines, history, memory."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -156,6 +157,20 @@ def test_a_flood_of_one_kind_of_event_is_one_line_with_a_count(tmp_path: Path) -
             "datagram refused source=10.0.0.9",
             "datagram refused source=10.0.0.9 more=49",
         ]
+
+
+@pytest.mark.timeout(20)
+def test_who_does_not_read_the_log_is_not_waited_for() -> None:
+    reader, writer = os.pipe()
+    journal = Journal(lambda: 0.0, writer)
+    for number in range(10_000):
+        journal("vip held", {"number": number})
+
+    assert os.read(reader, 1_000_000).startswith(b"vip held number=0\n")
+    journal("vip vacant", {})
+    assert b"vip vacant lines_dropped=" in os.read(reader, 65_536)
+    os.close(reader)
+    os.close(writer)
 
 
 def test_the_history_keeps_the_last_moves_and_says_how_long_each_state_lasted() -> None:

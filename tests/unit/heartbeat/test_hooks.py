@@ -77,6 +77,16 @@ def test_commands_run_in_order_and_their_failure_is_told(
     last: Json = made.last["on_acquire 10.0.0.1"]
     assert isinstance(last, dict)
     assert last["command"] == "/no/such"
+    assert made.warnings() == ["on_acquire 10.0.0.1 failed: No such file or directory"]
+
+
+def test_that_none_can_run_any_more_is_told_and_warned_of(loop: Loop, told: Told) -> None:
+    with hooks(loop, told, ("/bin/true",)) as made:
+        assert made.warnings() == []
+        assert made._runner is not None
+        made._runner.process.kill()
+        turn_until(loop, lambda: bool(told))
+        assert "their process has ended" in made.warnings()[0]
 
 
 def test_asking_for_a_command_that_hangs_takes_no_time(loop: Loop, told: Told) -> None:
