@@ -231,7 +231,7 @@ def test_a_farm_that_keeps_all_twice_is_told_with_its_tie_breakers(
     ]
 
 
-@pytest.mark.parametrize("name", ["farm.toml", "annotated.toml"])
+@pytest.mark.parametrize("name", ["farm.toml", "annotated.toml", "trio.toml"])
 def test_the_examples_pass_with_all_that_they_name(name: str) -> None:
     assert run(["check", "-f", str(ROOT / "examples" / name)]) == 0
 
