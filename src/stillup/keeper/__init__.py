@@ -23,7 +23,9 @@ pure function (``next_step``) from what it sees here and what the other keepers 
   database servers *and the arbiter's address*, ``wsrep_node_name`` = the server's name,
   ``wsrep_node_address`` = ``address``. Datadir ``/var/lib/mysql``, socket ``/run/mysqld/mysqld.sock``,
   root lets itself in over the socket (``unix_socket``). The arbiter's garbd needs ``-w FOLDER`` of its own,
-  kept over reboots: there it remembers who it is, which Galera asks for after a power cut.
+  kept over reboots: there it remembers who it is, which Galera asks for after a power cut. When that
+  folder's ``gvwstate.dat`` names a single member, garbd was left alone: no server can join it any more (Galera
+  26.4.23 aborts, "repl_proto_ver: 127"), so it is to be stopped, the file removed, and started again.
 
 **The first birth.** A cluster is born only where the mark ``/var/lib/stillup/database-birth`` lies; it
 is consumed when the cluster stands. ``birth`` makes it, and is refused where this server was ever a
@@ -46,10 +48,11 @@ HMAC-SHA256 over it}``. Web servers and database servers need to reach it, nobod
   connections here have ended; exit code 1 and a sentence if there is nobody else;
 - ``restart [--within S]`` takes new settings of MariaDB into use: yields, stops MariaDB, and waits until
   it is Synced again (exit 0) or not in time (1, a sentence): one server after another;
+- ``take [--within S]`` names this server the writer, if it is a Synced member; exit code as with ``yield``;
 - ``birth`` makes the mark, exit code 1 if this server was a member; ``born`` exits 0 if it was;
 - ``bootstrap [--force]`` says what is known and what would be lost; with ``--force`` this server's data
   become the farm's, whatever those hold that do not answer;
-- ``permit`` is for the drop-in alone.
+- ``permit`` and ``leave`` are for the drop-in alone.
 
 **State**::
 
@@ -59,8 +62,8 @@ HMAC-SHA256 over it}``. Web servers and database servers need to reach it, nobod
      "peers": {"data2": {"phase": "member", ...} or null if not heard}}
 
 ``phase`` is one of: ``unread`` (stopped, data not looked at yet), ``stopped`` (position known), ``empty``,
-``broken`` (data without a known position), ``foreign`` (another's data), ``starting`` (no answer yet: it waits for
+``broken`` (data without a known position), ``plain`` (databases that never belonged to the cluster), ``starting`` (no answer yet: it waits for
 a primary component or receives a copy), ``joining`` (in the group, not synced), ``member`` (in the primary
-component and synced or donor), ``cut off`` (runs without a majority), ``hung``. ``size`` counts the arbiter.
+component and synced or donor), ``cut off`` (runs without a majority), ``hung``, ``stopping``. ``size`` counts the arbiter.
 ``reason`` is one sentence for people: what it waits for.
 """

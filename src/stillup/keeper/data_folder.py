@@ -1,0 +1,179 @@
+"""Looks at MariaDB's data folder while MariaDB does not run, and keeps the keeper's own marks: acting."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillup.errors import ServerFailed
+from stillup.keeper import grastate
+from stillup.keeper.seen import Phase, Position
+
+DATA = Path("/var/lib/mysql")
+MARKS = Path("/var/lib/stillup")
+RECOVER_S = 600.0
+"""InnoDB redoes what its log holds: seconds mostly, minutes for a large log on a slow disk."""
+
+OWN_FOLDERS = frozenset({"mysql", "performance_schema", "sys", "test", "lost+found", "stillup"})
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the keeper remembers over its own death and the server's: one small file each.
+
+    ``member``: of which cluster this server was a member last, and which histories that grew out of.
+    ``joining``: it was started to receive what it lacks, and has not been a member since: if Galera
+    does not trust the data here, then because they are half a copy.
+    ``birth``, ``force``: what a person or ``stillup apply`` decided. ``founding``: it has declared.
+    ``promised``: to whom it has promised.
+    """
+
+    folder: Path = MARKS
+
+    def has(self, mark: str) -> bool:
+        """Whether the mark lies here."""
+        return self._path(mark).exists()
+
+    def read(self, mark: str) -> str:
+        """Return the mark's text, empty if there is none."""
+        try:
+            return self._path(mark).read_text("utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def write(self, mark: str, text: str = "") -> None:
+        """Put the mark on the disk; when this returns, a power cut does not lose it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        new = self._path(mark).with_suffix(".new")
+        with new.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path(mark))
+        self._sync()
+
+    def remove(self, mark: str) -> None:
+        """Take the mark away, if there is one."""
+        if self.has(mark):
+            self._path(mark).unlink()
+            self._sync()
+
+    def member(self) -> tuple[str, tuple[Position, ...]]:
+        """Return the cluster this server was a member of, empty if none, and its ancestors."""
+        try:
+            said = json.loads(self.read("member") or "{}")
+            ancestors = tuple(Position(str(c), int(n)) for c, n in said.get("ancestors", []))
+            return str(said.get("cluster", "")), ancestors
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ServerFailed(f"{self._path('member')}: cannot be read: {error}") from error
+
+    def write_member(self, cluster: str, ancestors: tuple[Position, ...]) -> None:
+        """Remember of which cluster this server is a member."""
+        points = [[point.cluster, point.seqno] for point in ancestors]
+        self.write("member", json.dumps({"cluster": cluster, "ancestors": points}))
+
+    def _path(self, mark: str) -> Path:
+        return self.folder / f"database-{mark}"
+
+    def _sync(self) -> None:
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the data folder holds.
+
+    Args:
+        phase: ``STOPPED``, ``EMPTY``, ``PLAIN`` or ``BROKEN``.
+        position: Up to where, if ``STOPPED``.
+        why: Why not, if ``BROKEN``.
+    """
+
+    phase: Phase
+    position: Position | None = None
+    why: str = ""
+
+
+def look(marks: Marks, data: Path = DATA) -> Looked:
+    """Find out up to where the data go. MariaDB must not run; it takes as long as its recovery."""
+    state = data / "grastate.dat"
+    said = grastate.parse(state.read_text("utf-8", "replace")) if state.exists() else None
+    if not (data / "ibdata1").exists():
+        return Looked(Phase.EMPTY)
+    if said is None or said.cluster == grastate.NOBODY:
+        return _without_a_word(marks, data)
+    position = _recovered()
+    if position is None or position.cluster != said.cluster:
+        return Looked(Phase.BROKEN, why="InnoDB and grastate.dat do not name the same history")
+    # After an orderly end Galera's word counts commits too that InnoDB did not see.
+    return Looked(Phase.STOPPED, max(position, Position(said.cluster, said.seqno), key=_seqno))
+
+
+def _without_a_word(marks: Marks, data: Path) -> Looked:
+    """Galera says nothing about the data here, or that they are not to be trusted."""
+    if marks.has("joining"):
+        return Looked(Phase.EMPTY)
+    if marks.member()[0]:
+        return Looked(Phase.BROKEN, why="grastate.dat says nothing, and this server was a member")
+    folders = {entry.name for entry in data.iterdir() if entry.is_dir()} - OWN_FOLDERS
+    return Looked(
+        Phase.PLAIN if any(not n.startswith((".", "#")) for n in folders) else Phase.EMPTY
+    )
+
+
+def remembers_view(data: Path = DATA) -> bool:
+    """Whether Galera wrote down with whom it was last."""
+    return (data / "gvwstate.dat").exists()
+
+
+def forget_view(data: Path = DATA) -> None:
+    """Remove Galera's saved view: it cannot become primary by itself then."""
+    (data / "gvwstate.dat").unlink(missing_ok=True)
+
+
+def distrust(data: Path = DATA) -> None:
+    """Have MariaDB ask for a whole copy at its next start."""
+    (data / "grastate.dat").unlink(missing_ok=True)
+
+
+def allow_founding(position: Position | None, data: Path = DATA) -> None:
+    """Let Galera found from ``position``; None: under a new name, from whatever is here."""
+    forget_view(data)
+    if position is None:
+        distrust(data)
+        return
+    path = data / "grastate.dat"
+    new = data / "grastate.dat.new"
+    with new.open("w", encoding="utf-8") as file:
+        file.write(grastate.founding(position))
+        file.flush()
+        os.fsync(file.fileno())
+    shutil.chown(new, "mysql", "mysql")
+    new.chmod(0o660)
+    new.replace(path)
+
+
+def _recovered() -> Position | None:
+    command = ["mariadbd", "--user=mysql", "--wsrep-recover", "--disable-log-error"]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=RECOVER_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServerFailed(f"mariadbd --wsrep-recover: no answer: {error}") from error
+    return grastate.recovered(done.stderr) if done.returncode == 0 else None
+
+
+def _seqno(position: Position) -> int:
+    return position.seqno
