@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillup.errors import ServerFailed
@@ -93,15 +93,29 @@ class Looked:
         phase: ``STOPPED``, ``EMPTY``, ``PLAIN`` or ``BROKEN``.
         position: Up to where, if ``STOPPED``.
         why: Why not, if ``BROKEN``.
+        folder: The folder's ``identity`` after the look.
     """
 
     phase: Phase
     position: Position | None = None
     why: str = ""
+    folder: tuple[int, int] = (0, 0)
+
+
+def identity(data: Path = DATA) -> tuple[int, int]:
+    """Return what changes when the folder is replaced, or files in it come and go."""
+    if not data.exists():
+        return 0, 0
+    status = data.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def look(marks: Marks, data: Path = DATA) -> Looked:
     """Find out up to where the data go. MariaDB must not run; it takes as long as its recovery."""
+    return replace(_look(marks, data), folder=identity(data))
+
+
+def _look(marks: Marks, data: Path) -> Looked:
     state = data / "grastate.dat"
     said = grastate.parse(state.read_text("utf-8", "replace")) if state.exists() else None
     if not (data / "ibdata1").exists():

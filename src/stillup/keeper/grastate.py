@@ -24,9 +24,8 @@ class Grastate:
 
 def parse(text: str) -> Grastate | None:
     """Return what the file says; None if it says nothing that can be understood."""
-    fields = dict(
-        (part.strip() for part in line.split(":", 1)) for line in text.splitlines() if ":" in line
-    )
+    parts = [line.partition(":") for line in text.splitlines()]
+    fields = {name.strip(): value.strip() for name, _, value in parts}
     cluster, seqno = fields.get("uuid", ""), fields.get("seqno", "")
     if _UUID.fullmatch(cluster) is None or re.fullmatch(r"-?\d+", seqno) is None:
         return None

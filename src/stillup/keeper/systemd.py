@@ -78,7 +78,12 @@ def stop(*, hard: bool) -> None:
     """
     _systemctl("stop", "--no-block", UNIT)
     if hard:
-        _systemctl("kill", "--signal=KILL", UNIT)
+        kill()
+
+
+def kill() -> None:
+    """End MariaDB at once, as a power cut would."""
+    _systemctl("kill", "--signal=KILL", UNIT)
 
 
 def tell(message: str) -> None:
