@@ -37,6 +37,8 @@ class Enduring:
 
     running: RunningLab
     report: Callable[[str], None]
+    way: str = ""
+    """How the session is kept, if not as the farm does it."""
     runs: int = 0
     rows: set[int] = field(default_factory=set)
     files: set[int] = field(default_factory=set)
@@ -89,7 +91,7 @@ class Enduring:
     @contextmanager
     def _writing(self) -> Iterator[tuple[Writing, Callable[[float], None]]]:
         self.runs += 1
-        with writing(self.running, first=self.runs * RUN) as load:
+        with writing(self.running, first=self.runs * RUN, way=self.way) as load:
             time.sleep(STEADY_S)
             yield load, time.sleep
 

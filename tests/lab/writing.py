@@ -61,10 +61,13 @@ class Writing:
 
 
 @contextmanager
-def writing(running: RunningLab, *, first: int) -> Iterator[Writing]:
-    """Write until the block ends, with numbers from ``first`` on; it begins when writing works."""
+def writing(running: RunningLab, *, first: int, way: str = "") -> Iterator[Writing]:
+    """Write until the block ends, with numbers from ``first`` on; it begins when writing works.
+
+    ``way``: how the session is kept, as more of its page's query; the farm's own way if "".
+    """
     words = [sys.executable, "-m", "tests.lab.writing", str(running.farm.vip.first)]
-    words += [running.farm.site.hosts[0], str(first)]
+    words += [running.farm.site.hosts[0], str(first), f"--way={way}"]
     process = subprocess.Popen(
         client_command(running.lab.home, words),
         stdin=subprocess.PIPE,
@@ -162,6 +165,7 @@ class _Writers:
     address: str
     host: str
     first: int
+    way: str
     deeds: list[Deed] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -217,7 +221,7 @@ class _Writers:
         connection = _Connection(self.address, self.host)
         while not ended.done():
             due_s = time.monotonic()
-            await self._do(connection, SESSION, "do=session", 0, due_s)
+            await self._do(connection, SESSION, f"do=session{self.way}", 0, due_s)
             await asyncio.sleep(max(0.0, due_s + SESSION_EVERY_S - time.monotonic()))
         connection.close()
 
@@ -253,11 +257,12 @@ def _main() -> None:
     parser.add_argument("address")
     parser.add_argument("host")
     parser.add_argument("first", type=int)
+    parser.add_argument("--way", default="", help="how the session is kept, as probe.php has it")
     words = parser.parse_args()
     # Writers that are late have measured themselves.
     with suppress(OSError):
         os.nice(-10)
-    asyncio.run(_Writers(words.address, words.host, words.first).run())
+    asyncio.run(_Writers(words.address, words.host, words.first, words.way).run())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from io import BufferedRandom
 from pathlib import Path
 
 from stillup.errors import ChangeRefused, InputRefused, ServerFailed
-from stillup.node import disk, fcgi
+from stillup.node import disk, fcgi, release_shared
 from stillup.node.message import JsonObject
 from stillup.node.unpack import unpack
 from stillup.node.world import World, at
@@ -58,6 +58,8 @@ def begin(world: World, name: str, sha256: str, size: int) -> Upload | None:
     _sweep(world)
     if (folder / name).is_dir():
         if (disk.read_regular(_mark(world, name)) or b"").decode() == sha256:
+            # Its folders may have come to be shared since.
+            release_shared.link(world, folder / name)
             return None
         raise ChangeRefused(f"there is another release named {name} on this server")
     free = os.statvfs(folder)
@@ -98,6 +100,7 @@ def end(world: World, upload: Upload) -> None:
             file.seek(0)
             shutil.rmtree(beside, ignore_errors=True)
             unpack(file, beside)
+        release_shared.link(world, beside)
         _flush_all(beside)
         disk.write_whole(_mark(world, upload.name), upload.sha256.encode())
         beside.rename(target)

@@ -4,6 +4,8 @@ The templates say why for each setting. Paths that differ between Debian release
 server's PHP version.
 """
 
+import json
+
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Absent, Bundle, Check, Directory, Facts, File, Health, Unit
 from stillup.parts import database_proxy, ports
@@ -13,6 +15,7 @@ from stillup.parts.template import render, text
 SITE = "/srv/site"
 NGINX = "/etc/nginx/nginx.conf"
 NGINX_SITE = "/etc/nginx/conf.d/site.conf"
+SHARED = "/etc/stillup/site-shared.json"
 OPCACHE = "/usr/lib/stillup/opcache.php"
 SESSIONS = "/usr/lib/stillup/sessions.php"
 PING = f"http://127.0.0.1:{ports.PING}/ping"
@@ -52,6 +55,7 @@ def _nginx(farm: Farm, server: Server) -> Bundle:
             File(NGINX, text("web/nginx.conf")),
             kept_running("nginx.service"),
             File(NGINX_SITE, render("web/site.conf.j2", values)),
+            *_shared(farm),
         ),
         absent=(Absent("/etc/nginx/sites-enabled/default"),),
         checks=(Check("nginx", ("/usr/sbin/nginx", "-t", "-q"), (NGINX, NGINX_SITE)),),
@@ -105,6 +109,15 @@ def _php(farm: Farm, server: Server, secrets: Secrets, version: str) -> Bundle:
         checks=(Check("PHP-FPM", (f"/usr/sbin/php-fpm{version}", "-t"), watched),),
         units=(Unit(f"php{version}-fpm.service", reload_on=watched),),
     )
+
+
+def _shared(farm: Farm) -> tuple[File, ...]:
+    """Return which folders of a release lead to the storage; with the whole site there, none."""
+    folders = [folder for folder in farm.site.shared if folder != "."]
+    if not folders:
+        return ()
+    settings = {"mount": farm.storage.mount, "folders": folders}
+    return (File(SHARED, json.dumps(settings, indent=2) + "\n"),)
 
 
 def _document_root(farm: Farm) -> str:

@@ -71,8 +71,30 @@ function written(int $number): string
     return 'done';
 }
 
+/** Keeps this page's session in another way than the farm does: for comparing them. */
+function kept(string $way): void
+{
+    if ($way === 'files') {
+        $folder = FOLDER . '/sessions';
+        is_dir($folder) || mkdir($folder);
+        session_module_name('files');
+        session_save_path($folder);
+    } elseif ($way === 'memcached') {
+        $servers = preg_split('/,/', (string) $_GET['servers']);
+        ini_set('memcached.sess_binary_protocol', '1');
+        ini_set('memcached.sess_consistent_hash', '1');
+        ini_set('memcached.sess_remove_failed_servers', '1');
+        ini_set('memcached.sess_server_failure_limit', '1');
+        ini_set('memcached.sess_number_of_replicas', (string) (count($servers) - 1));
+        ini_set('memcached.sess_lock_expire', '10');
+        session_module_name('memcached');
+        session_save_path(implode(',', $servers));
+    }
+}
+
 function again(): string
 {
+    kept((string) ($_GET['way'] ?? ''));
     if (!session_start()) {
         throw new RuntimeException('the session did not start');
     }
