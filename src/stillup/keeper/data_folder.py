@@ -26,8 +26,8 @@ class Marks:
     ``member``: of which cluster this server was a member last, and which histories that grew out of.
     ``joining``: it was started to receive what it lacks, and has not been a member since: if Galera
     does not trust the data here, then because they are half a copy.
+    ``settled``: the name of the saved view all commits before which were on the disk.
     ``birth``, ``force``: what a person or ``stillup apply`` decided. ``founding``: it has declared.
-    ``promised``: to whom it has promised.
     """
 
     folder: Path = MARKS
@@ -52,13 +52,13 @@ class Marks:
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path(mark))
-        self._sync()
+        _sync(self.folder)
 
     def remove(self, mark: str) -> None:
         """Take the mark away, if there is one."""
         if self.has(mark):
             self._path(mark).unlink()
-            self._sync()
+            _sync(self.folder)
 
     def member(self) -> tuple[str, tuple[Position, ...]]:
         """Return the cluster this server was a member of, empty if none, and its ancestors."""
@@ -76,13 +76,6 @@ class Marks:
 
     def _path(self, mark: str) -> Path:
         return self.folder / f"database-{mark}"
-
-    def _sync(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +134,20 @@ def _without_a_word(marks: Marks, data: Path) -> Looked:
     )
 
 
-def remembers_view(data: Path = DATA) -> bool:
-    """Whether Galera wrote down with whom it was last."""
-    return (data / "gvwstate.dat").exists()
+def saved_view(data: Path = DATA) -> tuple[str, int]:
+    """Return the name of the view that Galera wrote down, empty if none, and how many it has."""
+    try:
+        return grastate.view((data / "gvwstate.dat").read_text("utf-8", "replace"))
+    except FileNotFoundError:
+        return "", 0
 
 
 def forget_view(data: Path = DATA) -> None:
-    """Remove Galera's saved view: it cannot become primary by itself then."""
-    (data / "gvwstate.dat").unlink(missing_ok=True)
+    """Remove Galera's saved view, also for after a power cut: it cannot become primary by itself then."""
+    saved = data / "gvwstate.dat"
+    if saved.exists():
+        saved.unlink()
+        _sync(data)
 
 
 def distrust(data: Path = DATA) -> None:
@@ -187,6 +186,15 @@ def _recovered() -> Position | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServerFailed(f"mariadbd --wsrep-recover: no answer: {error}") from error
     return grastate.recovered(done.stderr) if done.returncode == 0 else None
+
+
+def _sync(path: Path) -> None:
+    """Have the folder's entries on the disk."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _seqno(position: Position) -> int:

@@ -20,8 +20,7 @@ from stillup.keeper.mariadb import MariaDB, NoAnswer, Refused
 from stillup.keeper.next_step import next_step
 from stillup.keeper.own_server import Look, OwnServer
 from stillup.keeper.pace import Pace
-from stillup.keeper.promises import Promises
-from stillup.keeper.seen import PRIMARY, Phase, Report, Seen
+from stillup.keeper.seen import AT_REST, PRIMARY, Phase, Report, Seen
 from stillup.keeper.served import Server
 from stillup.keeper.settings import Json, Settings
 from stillup.keeper.steps import Await, Declare, Found, Join, Rest, Settle, Step
@@ -44,7 +43,6 @@ class Keeper:
         self._own = OwnServer(settings, marks)
         self._marks = marks
         self._peers = Acquaintance(settings.peers, now_s)
-        self._promises = Promises(marks, now_s)
         self._pace = Pace(now_s)
         self._lock = threading.Lock()
         self._look = Look(Report(Phase.UNREAD))
@@ -80,18 +78,19 @@ class Keeper:
         )
 
     def state(self, question: dict[str, str]) -> tuple[int, bytes]:
-        """Return the signed state; a question that says that the asker founds gets a promise."""
+        """Return the signed state; who founds makes this server forget its saved view."""
         nonce, founder = question.get("nonce", ""), question.get("founding")
         if founder is None:
             return 200, seal.close(self._key, nonce, self._body())
         said = seal.told(nonce, founder, founding=True)
         if not seal.is_signed(self._key, said, question.get("mac", "")):
             return 403, b"{}"
-        # Under the lock: no step that was decided before the promise is carried out after it.
+        # Under the lock: no step that was decided before is carried out after the answer.
         if not self._lock.acquire(timeout=ANSWER_WITHIN_S):
             return 503, b"{}"
         try:
-            self._promises.give(founder, time.monotonic())
+            if self._look.report.phase in AT_REST:
+                data_folder.forget_view()
             return 200, seal.close(self._key, nonce, words.say(self._words()))
         finally:
             self._lock.release()
@@ -113,7 +112,6 @@ class Keeper:
         try:
             look = self._own.look(now_s)
             told = self._peers.told(now_s)
-            self._promises.hear(told)
             seen = self._seen(look, told, now_s)
             self._look, self._looked_s = look, now_s
             step = self._pace.allowed(next_step(seen), now_s)
@@ -130,8 +128,7 @@ class Keeper:
             self._settings.name,
             look.report,
             heard(told, self._declared_s),
-            promised=self._promises.names,
-            remembers_view=look.report.phase is Phase.STOPPED and data_folder.remembers_view(),
+            remembers_view=look.report.phase is Phase.STOPPED and self._own.remembers_view(),
             quiet_s=quiet_s,
             phase_s=phase_s,
         )

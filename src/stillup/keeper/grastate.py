@@ -32,6 +32,15 @@ def parse(text: str) -> Grastate | None:
     return Grastate(cluster, int(seqno))
 
 
+def view(text: str) -> tuple[str, int]:
+    """Return the name of the view in ``gvwstate.dat``, empty if there is none, and how many it has."""
+    found = re.search(r"^view_id: *(.+)$", text, re.MULTILINE)
+    return (
+        found.group(1).strip() if found else "",
+        len(re.findall(r"^member:", text, re.MULTILINE)),
+    )
+
+
 def founding(position: Position) -> str:
     """Return the file's text that lets Galera found from ``position``."""
     return (

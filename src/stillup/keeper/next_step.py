@@ -5,9 +5,10 @@
 1. Two primary components. Apart from Galera's own majority, one comes into being only by ``Found``, and
    a server founds only after *every* other database server has said that its MariaDB does not run and
    that it has not declared itself, asked after this one had declared its intent in public. Whoever is
-   the second to declare sees the first one's declaration. MariaDB at rest can become primary only by
-   being started: ``Join`` takes from it what it would need to become primary by itself, ``Await`` is
-   what the answer promised not to do. A declaration and a promise survive the death of the keeper.
+   the second to declare sees the first one's declaration. MariaDB at rest becomes primary by itself
+   only from Galera's saved view of its group (``Await``), and a keeper removes that before it gives such
+   an answer, as it does before ``Join``: also long after, an old view must not bring back what was
+   left behind. The declaration and the removal survive the death of the keeper.
 2. Founding from older data. It founds who has the highest position of *all* database servers, each known;
    of equal ones the first by name. One whose data cannot be read might be the newest: then nobody founds.
 3. A birth without a mark, or where anybody heard was ever a member. (It does not wait for who does not
@@ -21,7 +22,8 @@ new name, and 4 keeps what they hold.
 
 **Progress.** From every state in which all keepers answer and no data are broken or another's, the farm comes
 to a primary component. Where some do not answer, Galera's own memory of its last view is given its
-chance: it founds by itself once all of that view are back, which is right also without the others.
+chance: it founds by itself once all of that view are back, which is right also without the others, if
+what came before that view was on the disk already (``remembers_view``).
 That is why a server waits running (``Await``), and why it is stopped before anybody founds.
 """
 
@@ -126,10 +128,9 @@ def _at_rest(seen: Seen) -> Step:
 
 def _view_may_help(seen: Seen) -> bool:
     """Whether Galera may come to a majority by itself if this server runs too."""
-    founding = seen.promised or any(said.founding for said in seen.heard.values())
     if not seen.remembers_view or seen.me.phase is not Phase.STOPPED:
         return False
-    if founding or _asked_to_stop(seen):
+    if _asked_to_stop(seen) or any(said.founding for said in seen.heard.values()):
         return False
     waiting = any(said.phase in (Phase.CUT_OFF, Phase.STARTING) for said in seen.heard.values())
     if seen.silent:

@@ -69,6 +69,7 @@ class OwnServer:
         self._before: Position | None = None
         self._started_s: float | None = None
         self._ancestors: tuple[Position, ...] | None = None
+        self._view: str | None = None
 
     @property
     def why_broken(self) -> str:
@@ -88,6 +89,11 @@ class OwnServer:
         self._looked, self._started_s = None, None
         status = {str(name): value or "" for name, value in rows}
         return self._answering(standing(status, self.settings.addresses))
+
+    def remembers_view(self) -> bool:
+        """Whether there is a saved view all commits before which are on the disk."""
+        view, _ = data_folder.saved_view()
+        return view != "" and view == self.marks.read("settled")
 
     def do(self, step: Step, look: Look, now_s: float) -> None:
         """Carry the step out.
@@ -178,10 +184,25 @@ class OwnServer:
         if stands.phase is not Phase.MEMBER:
             return Look(self._marked(report), stands.view, stands.size)
         self._remember(stands.position)
+        self._note_view(stands)
         name, since, has_table = self._named()
         return Look(
             self._marked(report), stands.view, stands.size, name, since, has_table=has_table
         )
+
+    def _note_view(self, stands: Standing) -> None:
+        """Write down that all commits before the saved view are on the disk.
+
+        Galera carries a new view out after all that was received before it, and shows its size then.
+        That it is that of the saved view in two looks, with nothing left to do, is taken for it.
+        """
+        view, size = data_folder.saved_view()
+        if stands.behind or size != stands.size:
+            self._view = None
+        elif view != self._view:
+            self._view = view
+        elif view != self.marks.read("settled"):
+            self.marks.write("settled", view)
 
     def _named(self) -> tuple[str | None, str | None, bool]:
         try:

@@ -81,8 +81,7 @@ class Heard:
     Args:
         report: Its words.
         since_declared: Whether it was asked after this server had declared that it founds, and was
-            told so. Who answers such a question promises not to wait for its saved view (``Await``)
-            until it has heard that the founding is over.
+            told so. Who answers such a question at rest has forgotten Galera's saved view before.
     """
 
     report: Report
@@ -97,8 +96,9 @@ class Seen:
         name: This server.
         me: How it stands, looked at just now.
         peers: Each other database server; None if its keeper does not answer.
-        promised: To whom this server has promised, and has not heard since that it is over.
-        remembers_view: Whether Galera wrote down here with whom it was last (``gvwstate.dat``).
+        remembers_view: Whether Galera wrote down here with whom it was last (``gvwstate.dat``), and it
+            was seen since that every commit from before is on this disk: what a member received
+            from one that left may be gone with it when it dies at once.
         quiet_s: How long every keeper has answered and none of them was in a primary component; 0
             while one is, or while one is silent.
         phase_s: How long this server has been in its phase.
@@ -107,7 +107,6 @@ class Seen:
     name: str
     me: Report
     peers: Mapping[str, Heard | None] = field(default_factory=dict)
-    promised: frozenset[str] = frozenset()
     remembers_view: bool = False
     quiet_s: float = 0.0
     phase_s: float = 0.0

@@ -11,7 +11,7 @@ from stillup.keeper.seen import Phase, Position
 
 STATUS = (
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_local_state', 'wsrep_ready', "
-    "'wsrep_last_committed', 'wsrep_local_state_uuid', 'wsrep_incoming_addresses', 'wsrep_cluster_size')"
+    "'wsrep_last_committed', 'wsrep_local_state_uuid', 'wsrep_incoming_addresses', 'wsrep_cluster_size', 'wsrep_local_recv_queue')"
 )
 DONOR, SYNCED = "2", "4"
 """Who gives a copy by mariabackup goes on serving."""
@@ -26,12 +26,14 @@ class Standing:
         position: Up to where its data go, if it says so.
         view: The names of the servers with data in its group, in order.
         size: How many its group has, with the arbiter.
+        behind: How many commits it has received and not carried out.
     """
 
     phase: Phase
     position: Position | None
     view: tuple[str, ...]
     size: int
+    behind: int
 
 
 def standing(status: Mapping[str, str], names: Mapping[str, str]) -> Standing:
@@ -43,6 +45,7 @@ def standing(status: Mapping[str, str], names: Mapping[str, str]) -> Standing:
         _position(status),
         tuple(sorted(name for name in view if name is not None)),
         _number(status, "wsrep_cluster_size", 0),
+        _number(status, "wsrep_local_recv_queue", 1),
     )
 
 

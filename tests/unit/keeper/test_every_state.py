@@ -1,0 +1,156 @@
+"""The database keeper's next step, tried on every state it can see: what must never be, never is."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from stillup.keeper.next_step import APART_S, HUNG_S, QUIET_S, TOGETHER_S, next_step
+from stillup.keeper.seen import AT_REST, PRIMARY, Heard, Phase, Position, Report, Seen
+from stillup.keeper.steps import Await, Declare, Found, Join, Rest, Settle, Step, Stop, Withdraw
+
+FARM, OTHER = "farm", "other"
+LONG_S = max(APART_S, HUNG_S, QUIET_S, TOGETHER_S)
+
+
+def reports() -> list[Report]:
+    """Everything a keeper can say, with three commits as good as any number."""
+    bare = [
+        Report(phase)
+        for phase in (Phase.UNREAD, Phase.HUNG, Phase.STOPPING, Phase.STARTING, Phase.BROKEN)
+    ]
+    known = [
+        Report(phase, Position(FARM, seqno))
+        for phase in (Phase.STOPPED, Phase.CUT_OFF, Phase.STARTING)
+        for seqno in (1, 2)
+    ]
+    primary = [Report(phase, Position(FARM, 2)) for phase in (Phase.MEMBER, Phase.JOINING)]
+    strange = [Report(Phase.STOPPED, Position(OTHER, 9))]
+    born = [
+        Report(phase, birth=birth)
+        for phase in (Phase.EMPTY, Phase.PLAIN)
+        for birth in (False, True)
+    ]
+    found = [
+        Report(said.phase, said.position, founding=True)
+        for said in known + born
+        if said.phase is not Phase.CUT_OFF or said.position == Position(FARM, 2)
+    ]
+    forced = [Report(Phase.STOPPED, Position(FARM, 1), forced=True)]
+    return bare + known + primary + strange + born + found + forced
+
+
+def everything(peers: int) -> Iterator[Seen]:
+    heard: list[Heard | None] = [None]
+    for said in reports():
+        heard += [Heard(said), Heard(said, since_declared=True)]
+    names = ["a", "c"][:peers]
+    for me in reports():
+        for others in product(heard, repeat=peers):
+            for long, remembers in product((False, True), repeat=2):
+                yield Seen(
+                    "b",
+                    me,
+                    dict(zip(names, others, strict=True)),
+                    remembers_view=remembers,
+                    quiet_s=LONG_S if long and _is_quiet(me, others) else 0.0,
+                    phase_s=LONG_S if long else 0.0,
+                )
+
+
+def _is_quiet(me: Report, others: tuple[Heard | None, ...]) -> bool:
+    return me.phase not in PRIMARY and all(
+        said is not None and said.report.phase not in PRIMARY for said in others
+    )
+
+
+def holders(seen: Seen) -> list[Report]:
+    return [said for said in seen.all.values() if said.position is not None]
+
+
+def founds_alone(seen: Seen, step: Found) -> None:
+    """Nobody else can be primary or become it, and nobody has newer data."""
+    assert seen.me.founding, "nobody founds who has not declared it"
+    for name, said in seen.peers.items():
+        if said is None:
+            assert seen.me.birth or seen.me.forced, f"{name} may be primary"
+            continue
+        assert said.since_declared, f"{name} may still have its saved view"
+        assert said.report.phase in AT_REST, f"{name} may become primary"
+        assert not said.report.founding, f"{name} founds too"
+    assert seen.me.phase in AT_REST | {Phase.CUT_OFF}
+    assert step.running == (seen.me.phase is Phase.CUT_OFF)
+    if step.new_history:
+        assert seen.me.forced
+    elif seen.me.position is None:
+        assert seen.me.birth
+        assert not holders(seen), "a birth where there are data of a cluster"
+    else:
+        assert {said.position.cluster for said in holders(seen) if said.position} == {FARM} or (
+            len(holders(seen)) == 1
+        )
+        assert all(_seqno(said) <= _seqno(seen.me) for said in holders(seen)), "older data"
+        assert Phase.BROKEN not in {said.phase for said in seen.all.values()}, "unknown data"
+
+
+def _seqno(said: Report) -> int:
+    return -1 if said.position is None else said.position.seqno
+
+
+def joins_rightly(seen: Seen, step: Join) -> None:
+    """There is somebody to join, and nothing is overwritten that nobody else has."""
+    members = [said for said in seen.heard.values() if said.phase is Phase.MEMBER]
+    assert members
+    assert seen.me.phase in AT_REST - {Phase.PLAIN}
+    if seen.me.position is not None:
+        assert seen.me.position.cluster == FARM
+        assert not step.afresh
+        assert _seqno(seen.me) <= max(_seqno(said) for said in members)
+
+
+def waits_rightly(seen: Seen) -> None:
+    assert seen.me.phase is Phase.STOPPED
+    assert seen.remembers_view
+    assert not any(said.founding or said.phase in PRIMARY for said in seen.heard.values())
+
+
+def check(seen: Seen, step: Step) -> None:
+    match step:
+        case Found():
+            founds_alone(seen, step)
+        case Join():
+            joins_rightly(seen, step)
+        case Await():
+            waits_rightly(seen)
+        case Stop():
+            assert seen.me.phase in (Phase.STARTING, Phase.CUT_OFF, Phase.HUNG)
+        case Declare():
+            assert not seen.me.founding
+            assert not any(said.founding for said in seen.heard.values())
+        case Withdraw():
+            assert seen.me.founding
+        case Settle():
+            assert seen.me.phase is Phase.MEMBER
+        case Rest():
+            at_peace = seen.me.phase is Phase.MEMBER
+            assert (step.reason == "") == at_peace, "who waits says for what"
+        case _:
+            assert seen.me.phase is Phase.UNREAD
+
+
+@pytest.mark.parametrize("peers", [1, 2])
+def test_what_must_never_be_never_is(peers: int) -> None:
+    steps: set[type[Step]] = set()
+    count = 0
+    for seen in everything(peers):
+        step = next_step(seen)
+        check(seen, step)
+        steps.add(type(step))
+        count += 1
+    assert count > 5_000
+    assert steps >= {Found, Join, Await, Stop, Declare, Withdraw, Rest}
+
+
+def test_a_server_alone_founds_by_its_mark_or_a_person_and_else_as_the_newest() -> None:
+    alone = Report(Phase.STOPPED, Position(FARM, 3), founding=True)
+    assert next_step(Seen("b", alone)) == Found()
