@@ -13,5 +13,6 @@ def not_yet(farm: Farm) -> Iterator[tuple[tuple[str, ...], str]]:
     if len(farm.having(Role.DATABASE)) > 1:
         name = farm.having(Role.DATABASE)[1].name
         yield ("servers", name, "roles"), "this version runs one database server"
-    if storages := farm.having(Role.STORAGE):
-        yield ("servers", storages[0].name, "roles"), "this version runs no storage server"
+    storages = farm.having(Role.STORAGE)
+    if len(storages) > 1:
+        yield ("servers", storages[1].name, "roles"), "this version runs one storage server"

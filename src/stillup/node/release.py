@@ -5,11 +5,17 @@
 /srv/site/previous      a link to the one before, the way back
 
 Every step can be interrupted and done again. Five releases are kept.
+
+Where the whole site lives on the shared storage, /srv/site is a link to where that is mounted, and
+every web server does all of this in one folder at the same time: what is half done carries the
+name of the server that does it, and what another one has done already is done.
 """
 
 import base64
 import binascii
+import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import re
@@ -53,6 +59,7 @@ def begin(world: World, name: str, sha256: str, size: int) -> Upload | None:
         ChangeRefused: If another release has that name.
     """
     _require_name(name)
+    _require_mounted(world)
     folder = at(world, RELEASES)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     _sweep(world)
@@ -65,7 +72,7 @@ def begin(world: World, name: str, sha256: str, size: int) -> Upload | None:
     free = os.statvfs(folder)
     if size > free.f_bavail * free.f_frsize:
         raise ServerFailed(f"the disk of this server has no room for the release {name}")
-    place = folder / f".{name}.tar.gz"
+    place = folder / f".{name}{_own(world)}.tar.gz"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.fdopen(os.open(place, flags, 0o600), "w+b")
     return Upload(name, sha256, size, place, file)
@@ -90,7 +97,7 @@ def end(world: World, upload: Upload) -> None:
         InputRefused: If something in it is not allowed.
     """
     target = at(world, RELEASES) / upload.name
-    beside = target.with_name(f".{upload.name}.new")
+    beside = target.with_name(f".{upload.name}{_own(world)}.new")
     try:
         with upload.file as file:
             file.seek(0)
@@ -103,11 +110,20 @@ def end(world: World, upload: Upload) -> None:
         release_shared.link(world, beside)
         _flush_all(beside)
         disk.write_whole(_mark(world, upload.name), upload.sha256.encode())
-        beside.rename(target)
+        _put(beside, target)
         disk.flush_folders([target.parent])
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         upload.place.unlink(missing_ok=True)
+
+
+def _put(beside: Path, target: Path) -> None:
+    """Put a whole release in its place; another web server may have been faster."""
+    try:
+        beside.rename(target)
+    except OSError as error:
+        if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+            raise
 
 
 def drop(upload: Upload) -> None:
@@ -220,20 +236,48 @@ def _keep_few(world: World) -> None:
     room = max(0, KEPT - len(needed - {None}))
     for path in spare[: max(0, len(spare) - room)]:
         # The name goes first, so that a half-removed release is never taken for a whole one.
-        gone = path.with_name(f".{path.name}.gone")
+        gone = path.with_name(f".{path.name}{_own(world)}.gone")
         shutil.rmtree(gone, ignore_errors=True)
-        path.rename(gone)
+        with contextlib.suppress(FileNotFoundError):  # another web server was faster
+            path.rename(gone)
         _mark(world, path.name).unlink(missing_ok=True)
         shutil.rmtree(gone, ignore_errors=True)
 
 
 def _sweep(world: World) -> None:
-    """Remove what interrupted uploads and removals left."""
-    for path in at(world, RELEASES).glob(".*"):
-        if path.name.endswith((".new", ".gone")):
+    """Remove what this server's interrupted uploads and removals left, and no other's."""
+    own = _own(world)
+    for path in at(world, RELEASES).glob(f".*{own}.*"):
+        if path.name.endswith((f"{own}.new", f"{own}.gone")):
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name.endswith(".tar.gz"):
+        elif path.name.endswith(f"{own}.tar.gz"):
             path.unlink()
+
+
+def _own(world: World) -> str:
+    """Return what sets this server's half-done work apart, where several share the folder."""
+    if not at(world, SITE).is_symlink():
+        return ""
+    machine = (disk.read_regular(at(world, "/etc/machine-id")) or b"").decode().strip()
+    return f"@{machine[:12]}"
+
+
+def _require_mounted(world: World) -> None:
+    """Return unless the site's folder is on a storage that is not there.
+
+    Raises:
+        ServerFailed: If it is not mounted: what is written below it would be hidden when it is.
+    """
+    site = at(world, SITE)
+    if not site.is_symlink():
+        return
+    # Not by looking at it, which would wait for a storage that is away.
+    mounts = (disk.read_regular(at(world, "/proc/self/mounts")) or b"").decode().splitlines()
+    if str(site.readlink()) not in {line.split()[1] for line in mounts}:
+        raise ServerFailed(
+            f"the shared storage is not mounted at {site.readlink()} on this server; see"
+            " `systemctl status stillup-shared.service` there"
+        )
 
 
 def _flush_all(folder: Path) -> None:

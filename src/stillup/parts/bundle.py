@@ -18,6 +18,7 @@ from stillup.parts import (
     firewall,
     galera,
     heartbeat,
+    nfs,
     web,
 )
 from stillup.parts.merge import merge
@@ -49,6 +50,7 @@ def wanted(
     if Role.DATABASE in server.roles:
         fragments.append(_database(farm, server, secrets, code, keeps_old=keeps_old))
     fragments.append(arbiter.wanted(farm, server, secrets))
+    fragments.append(nfs.wanted(farm, server))
     if Role.WEB in server.roles:
         fragments.append(database_proxy.wanted(farm, server))
         fragments.append(web.wanted(farm, server, secrets, facts))

@@ -8,8 +8,8 @@ watches that the table is there and puts it back.
 
 from stillup.model.farm import Farm, Role, Server
 from stillup.node.bundle import Bundle, Check, Command, Directory, Facts, File, Health, Unit
-from stillup.parts import arbiter, galera, heartbeat, ports
-from stillup.parts.ports import DATABASE, PEERS
+from stillup.parts import arbiter, galera, heartbeat, nfs, ports
+from stillup.parts.ports import DATABASE, NFS, PEERS
 from stillup.parts.template import render, text
 
 RULES = "/etc/stillup/firewall.nft"
@@ -72,6 +72,8 @@ def rules(farm: Farm, server: Server, came_in_by: int = 0) -> str:
             "heartbeat_port": heartbeat.PORT,
             "peers_port": PEERS,
             "database_port": DATABASE,
+            "is_nfs": Role.STORAGE in server.roles and nfs.is_only(farm),
+            "nfs_port": NFS,
             **_group(farm, server),
             "ssh_ports": f"{{ {', '.join(map(str, ports))} }}" if len(ports) > 1 else ports[0],
         },

@@ -7,8 +7,8 @@ server's PHP version.
 import json
 
 from stillup.model.farm import Farm, Role, Secrets, Server
-from stillup.node.bundle import Absent, Bundle, Check, Directory, Facts, File, Health, Unit
-from stillup.parts import database_proxy, ports
+from stillup.node.bundle import Absent, Bundle, Check, Directory, Facts, File, Health, Link, Unit
+from stillup.parts import database_proxy, nfs, ports
 from stillup.parts.base import kept_running
 from stillup.parts.template import render, text
 
@@ -31,6 +31,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets, facts: Facts) -> Bundle
         farm.name,
         server.name,
         directories=tuple(item for part in fragments for item in part.directories),
+        links=tuple(item for part in fragments for item in part.links),
         files=tuple(item for part in fragments for item in part.files),
         absent=tuple(item for part in fragments for item in part.absent),
         checks=tuple(item for part in fragments for item in part.checks),
@@ -40,6 +41,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets, facts: Facts) -> Bundle
 
 
 def _nginx(farm: Farm, server: Server) -> Bundle:
+    whole = farm.site.shared == nfs.WHOLE
     values = {
         "farm": farm,
         "server": server,
@@ -50,7 +52,9 @@ def _nginx(farm: Farm, server: Server) -> Bundle:
     return Bundle(
         farm.name,
         server.name,
-        directories=(Directory(SITE), Directory(f"{SITE}/releases")),
+        directories=() if whole else (Directory(SITE), Directory(f"{SITE}/releases")),
+        # The releases, too, are on the storage then, and made when it is mounted.
+        links=(Link(SITE, farm.storage.mount),) if whole else (),
         files=(
             File(NGINX, text("web/nginx.conf")),
             kept_running("nginx.service"),
@@ -83,6 +87,7 @@ def _php(farm: Farm, server: Server, secrets: Secrets, version: str) -> Bundle:
         "database_address": database_proxy.address(farm),
         "password": secrets.database_password,
         "sessions": SESSIONS,
+        "pages_folder": nfs.pages_folder(farm) if farm.site.shared == nfs.WHOLE else "",
     }
     # Not opcache.php: it is loaded anew whenever it is asked. sessions.php is, as the cache of
     # compiled pages does not look at files again.

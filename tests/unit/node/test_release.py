@@ -245,3 +245,64 @@ def test_where_all_are_going_back_to_is_kept_until_they_are_there(world: Folder)
     assert release.listing(world)["aim"] is None
     with pytest.raises(InputRefused, match="cannot name a release"):
         release.aim(world, "../one")
+
+
+def sharing(root: Path, name: str, storage: Path) -> Folder:
+    """Return a web server whose whole site is on the storage, which it has mounted."""
+    for folder in ("srv", "etc", "proc/self"):
+        (root / name / folder).mkdir(parents=True)
+    (root / name / "srv/site").symlink_to(storage)
+    (root / name / "etc/machine-id").write_text(f"{name:x<32}\n")
+    (root / name / "proc/self/mounts").write_text(f"10.0.0.6:/ {storage} nfs4 rw 0 0\n")
+    return Folder(root / name)
+
+
+def interrupt(world: Folder, name: str) -> None:
+    """Begin an upload that never ends."""
+    upload = release.begin(world, name, "0" * 64, 1)
+    assert upload is not None
+    upload.file.close()
+
+
+def test_two_web_servers_bring_the_same_release_to_one_storage_at_the_same_time(
+    tmp_path: Path,
+) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    one, two = sharing(tmp_path, "web1", storage), sharing(tmp_path, "web2", storage)
+    data = site("one")
+    digest = hashlib.sha256(data).hexdigest()
+    first = release.begin(one, "r1", digest, len(data))
+    second = release.begin(two, "r1", digest, len(data))
+    assert first is not None
+    assert second is not None
+    assert first.place != second.place
+    for upload, world in ((first, one), (second, two)):
+        release.receive(upload, base64.b64encode(data).decode())
+        release.end(world, upload)
+        assert release.switch(world, "r1")["current"] == "r1"
+    assert (storage / "current/public/index.php").read_text() == "one"
+    assert release.begin(one, "r1", digest, len(data)) is None
+    assert left(one) == []
+
+
+def test_a_web_server_clears_its_own_half_done_work_and_no_other_servers(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    one, two = sharing(tmp_path, "web1", storage), sharing(tmp_path, "web2", storage)
+    interrupt(one, "r1")
+    interrupt(two, "r1")
+    assert len(left(one)) == 2
+    interrupt(one, "r2")
+    assert [name for name in left(one) if "web1" in name] == [".r2@web1xxxxxxxx.tar.gz"]
+    assert [name for name in left(one) if "web2" in name] == [".r1@web2xxxxxxxx.tar.gz"]
+
+
+def test_nothing_is_released_below_a_storage_that_is_not_mounted(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    one = sharing(tmp_path, "web1", storage)
+    (one.root / "proc/self/mounts").write_text("proc /proc proc rw 0 0\n")
+    with pytest.raises(ServerFailed, match="the shared storage is not mounted at"):
+        release.begin(one, "r1", "0" * 64, 1)
+    assert list(storage.iterdir()) == []

@@ -54,6 +54,7 @@ class Case:
 
 CASES = (
     Case("six", ROOT / "tests" / "farms" / "six.toml", Facts(13, "8.4", "eth0", "3.13")),
+    Case("recipe", ROOT / "examples" / "recipe.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("several", GOLDEN / "several" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("three", GOLDEN / "three" / "farm.toml", Facts(12, "8.2", "ens18", "3.11")),
     Case("pair", GOLDEN / "pair" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),

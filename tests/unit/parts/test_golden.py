@@ -41,6 +41,7 @@ def described(bundle: Bundle) -> list[str]:
             + (" secret" if file.secret else "")
             for file in bundle.files
         ),
+        *(f"link {item.path} -> {item.target}" for item in bundle.links),
         *(f"absent {item.path}" for item in bundle.absent),
         *(f"check {item.name}: {' '.join(item.argv)}" for item in bundle.checks),
         *(
@@ -50,6 +51,7 @@ def described(bundle: Bundle) -> list[str]:
         ),
         *(
             f"unit {unit.name}"
+            + ("" if unit.enabled and unit.running else " off")
             + "".join(f"\n  reload on {path}" for path in unit.reload_on)
             + "".join(f"\n  restart on {path}" for path in unit.restart_on)
             for unit in bundle.units
