@@ -7,6 +7,7 @@ daemon of its forebears, which Debian starts beside it, are masked.
 from stillup.model.farm import Farm, Role, Server
 from stillup.node.bundle import Bundle, Command, Directory, File, Health, Link, Unit
 from stillup.parts import ports
+from stillup.parts.base import kept_running
 from stillup.parts.template import render, text
 
 EXPORT = "/srv/stillup/export"
@@ -86,6 +87,9 @@ def _storage(farm: Farm, server: Server) -> Bundle:
             File(SETTINGS, render("nfs/nfs.conf.j2", values)),
             File(EXPORTS, render("nfs/exports.j2", values)),
             File(SERVER_UNIT, text("nfs/server-unit.conf")),
+            # Who may mount, and who had locks before a restart: the two that the kernel asks.
+            kept_running("nfs-mountd.service"),
+            kept_running("nfsdcld.service"),
         ),
         links=links,
         units=(*off, Unit(SERVER, reload_on=(EXPORTS,), restart_on=(SETTINGS, SERVER_UNIT))),
