@@ -59,7 +59,8 @@ def begin(world: World, name: str, sha256: str, size: int) -> Upload | None:
         ChangeRefused: If another release has that name.
     """
     _require_name(name)
-    _require_mounted(world)
+    if (site := at(world, SITE)).is_symlink():
+        release_shared.require_mounted(world, str(site.readlink()))
     folder = at(world, RELEASES)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     _sweep(world)
@@ -260,24 +261,6 @@ def _own(world: World) -> str:
         return ""
     machine = (disk.read_regular(at(world, "/etc/machine-id")) or b"").decode().strip()
     return f"@{machine[:12]}"
-
-
-def _require_mounted(world: World) -> None:
-    """Return unless the site's folder is on a storage that is not there.
-
-    Raises:
-        ServerFailed: If it is not mounted: what is written below it would be hidden when it is.
-    """
-    site = at(world, SITE)
-    if not site.is_symlink():
-        return
-    # Not by looking at it, which would wait for a storage that is away.
-    mounts = (disk.read_regular(at(world, "/proc/self/mounts")) or b"").decode().splitlines()
-    if str(site.readlink()) not in {line.split()[1] for line in mounts}:
-        raise ServerFailed(
-            f"the shared storage is not mounted at {site.readlink()} on this server; see"
-            " `systemctl status stillup-shared.service` there"
-        )
 
 
 def _flush_all(folder: Path) -> None:

@@ -39,13 +39,18 @@ def link(world: World, release: Path) -> None:
     pending = [folder for folder in folders if not (release / folder).is_symlink()]
     if not pending:
         return
-    _require_mounted(world, mount)
+    require_mounted(world, mount)
     for folder in pending:
         _begin(world, at(world, mount) / folder, release / folder)
         _replace(release / folder, f"{mount}/{folder}")
 
 
-def _require_mounted(world: World, mount: str) -> None:
+def require_mounted(world: World, mount: str) -> None:
+    """Return if the shared storage is there.
+
+    Raises:
+        ServerFailed: If it is not mounted: what is written below it would be hidden later.
+    """
     # Not by looking at it, which would wait for a storage that is away.
     mounts = (disk.read_regular(at(world, "/proc/self/mounts")) or b"").decode().splitlines()
     if mount not in {line.split()[1] for line in mounts}:
