@@ -74,6 +74,7 @@ class Handing:
         self._ending = Ending(loop, fence.address, self._connections, journal, self._on_all_ended)
         self._gateways = _gateways(fence, peers)
         self.kernel = KernelHanding(fence, self._gateways)
+        fence.on_create(self._on_rules_anew)
         if memory is None:
             # What an earlier life of the daemon left of a hand-over.
             self._quietly(self.kernel.end_open)
@@ -210,6 +211,13 @@ class Handing:
         self._haproxy.tell(self._address, given=False)
         self._journal("vip drained", {"address": self._address, "destroyed": destroyed})
         self._ended()
+
+    def _on_rules_anew(self) -> None:
+        """Put back at once what rules that are new lack: without it open connections are reset."""
+        if self.forwards:
+            self._quietly(lambda: self.kernel.forward(self.forwards))
+        if self.draining:
+            self._quietly(self.kernel.renew_open)
 
     def _renew_forwards(self) -> None:
         self._known()

@@ -5,6 +5,7 @@ Reading is apart from parsing: ``parse`` is pure, ``load`` reads the files. The 
 ``key_file.py``.
 """
 
+import ipaddress
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ MOST_VIPS = 64
 MOST_VOTERS = 250
 DRAIN_S = (0, 86_400)
 DEFAULT_DRAIN_S = 300
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 CHANGE_SUFFIX = ".change.json"
 KNOWN = frozenset(
     [
@@ -257,10 +259,21 @@ def _vip(reader: Reader, place: str, value: Json) -> Vip:
         return Vip("", 32, None)
     inner = Reader(value)
     address = inner.ip("address")
+    if address and not _can_be_held(address):
+        inner.problems.append(f"address: {address} is no address that one server can have")
     most = 128 if ":" in address else 32
     vip = Vip(address, inner.number("prefix", 1, most, most), inner.optional_text("preferred"))
     reader.within(place, inner)
     return vip
+
+
+def _can_be_held(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return True  # that it is none is told already
+    strange = found.is_multicast or found.is_unspecified or found.is_loopback
+    return not strange and found != _BROADCAST
 
 
 def _watch(reader: Reader) -> Watch | None:

@@ -99,6 +99,20 @@ def test_a_voter_watches_nothing_and_is_no_candidate() -> None:
         ({"vips": [{"address": "10.1.0.1"}] * 65}, "vips: must list 1 to 64 virtual IPs"),
         ({"vips": ["10.0.0.1"]}, "vips[0]: must be an object with an address"),
         ({"vips": [{"address": "x"}]}, "vips[0].address: x is not an IP address"),
+        *(
+            (
+                {"vips": [{"address": address}]},
+                f"vips[0].address: {address} is no address that one server can have",
+            )
+            for address in (
+                "127.0.0.1",
+                "0.0.0.0",
+                "224.0.0.18",
+                "255.255.255.255",
+                "::",
+                "ff02::1",
+            )
+        ),
         (
             {"vips": [{"address": "fe80::1%eth0"}]},
             "vips[0].address: fe80::1%eth0 is not an IP address",
