@@ -37,18 +37,14 @@ class Seen:
 def observed(farm: Farm, vip: str = VIP, *, planned: bool = False) -> Iterator[Seen]:
     """Ask and watch from before what happens inside until after it."""
     seen = Seen()
-    watcher, asker = farm.watcher(vip), farm.asker(vip)
+    # What is open lives on at the giver of a planned move, so its packets go on there.
+    watcher, asker = farm.watcher(vip, arp_only=planned), farm.asker(vip)
     time.sleep(BEFORE_S)
     yield seen
     time.sleep(AFTER_S)
     seen.asked, heard = asker.stop(), watcher.stop()
     servers = {farm.hardware(name) for name in BALANCERS}
-    seen.sightings = [
-        sighting
-        for sighting in heard
-        # What is open lives on at the giver of a planned move, so its packets go on there.
-        if sighting.hardware in servers and not (planned and sighting.kind == "packet")
-    ]
+    seen.sightings = [sighting for sighting in heard if sighting.hardware in servers]
     assert overlaps(seen.sightings, LEASE_S) == []
 
 
