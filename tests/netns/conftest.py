@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.netns.farm import Farm
+from tests.netns.farm import Farm, built, whole
 
 
 def lacking() -> str:
@@ -36,18 +36,12 @@ def namespaces() -> None:
 @pytest.fixture(scope="module")
 def namespaced(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     """A farm for all tests of a module: to build it anew takes as long as a test."""
-    made = Farm(tmp_path_factory.mktemp("farm"))
-    try:
-        made.build()
+    with built(Farm(tmp_path_factory.mktemp("farm"))) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 @pytest.fixture
 def farm(namespaced: Farm) -> Iterator[Farm]:
     """A farm in which lb1 holds the address and all are well."""
-    namespaced.make_whole()
-    yield namespaced
-    for name in namespaced.daemons:
-        print(f"--- {name}\n{namespaced.log(name)}")  # noqa: T201 - shown when the test fails
+    with whole(namespaced) as made:
+        yield made

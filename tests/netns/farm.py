@@ -12,9 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from tests.asker import Asker
 from tests.netns.successor import Process, Successor
@@ -236,9 +237,13 @@ class Farm:
             answer = ask(self.control(name), {"op": "reload"}, files, RELOAD_S)
         process = answer["pid"]
         assert isinstance(process, int)
+        self.follow(name, process)
+        return answer
+
+    def follow(self, name: str, process: int) -> None:
+        """Take note of the process that has taken a daemon's place, when the old one has ended."""
         self.daemons[name].wait(RELOAD_S)
         self.daemons[name] = Successor(process)
-        return answer
 
     def signal_daemon(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a daemon."""
@@ -282,6 +287,28 @@ class Farm:
         sixth = f"fd00:10::{address.rpartition('.')[2]}/64"
         run("ip", "-n", space, "address", "add", sixth, "dev", "eth0", "nodad")
         run("ip", "-n", space, "link", "set", "eth0", "up")
+
+
+F = TypeVar("F", bound=Farm)
+
+
+@contextlib.contextmanager
+def built(made: F) -> Iterator[F]:
+    """Make a farm's namespaces, and remove them at the end."""
+    try:
+        made.build()
+        yield made
+    finally:
+        made.destroy()
+
+
+@contextlib.contextmanager
+def whole(farm: F) -> Iterator[F]:
+    """Have all well in a farm; what its daemons log is shown when a test fails."""
+    farm.make_whole()
+    yield farm
+    for name in farm.daemons:
+        print(f"--- {name}\n{farm.log(name)}")  # noqa: T201 - shown when the test fails
 
 
 def is_running(process: Process | None) -> bool:

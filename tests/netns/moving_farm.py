@@ -104,11 +104,6 @@ class MovingFarm(Farm):
         ask(self.control(giver), {"op": "failover", "to": to, "address": vip})
         wait_for(lambda: self.holds(to, vip), f"{to} holds {vip}")
 
-    def holds(self, name: str, vip: str = VIP) -> bool:
-        """Return whether a balancer holds an address, by its own word."""
-        holding = self.status(name).get("holding")
-        return isinstance(holding, list) and vip in holding
-
     def handing(self, name: str) -> dict[str, Json]:
         """Return what a daemon tells of its hand-overs."""
         vips = self.status(name).get("vips")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.netns.farm import SOURCE, VIP, Farm, end, run, wait_for
+from tests.netns.farm import SOURCE, VIP, Farm, built, end, run, wait_for
 from tests.wire import overlaps
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(90)]
@@ -62,15 +62,11 @@ class Alone(Farm):
 
 @pytest.fixture
 def alone(namespaces: None, tmp_path: Path) -> Iterator[Alone]:
-    made = Alone(tmp_path)
-    try:
-        made.build()
+    with built(Alone(tmp_path)) as made:
         run("ip", "-n", made.space("bridge"), "address", "add", f"{ROUTER}/24", "dev", "br0")
         for name in HOST_NAMES:
             run("ip", "-n", made.space(name), "route", "add", "default", "via", ROUTER)
         yield made
-    finally:
-        made.destroy()
         print(made.all_logs())  # noqa: T201 - shown when the test fails
 
 

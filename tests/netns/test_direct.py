@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.netns.farm import BALANCERS, Farm, run, wait_for
+from tests.netns.farm import BALANCERS, Farm, built, run, wait_for
 from tests.netns.observing import LEASE_S, moved, observed
 
 from stillup.heartbeat.settings_reader import Json
@@ -45,12 +45,8 @@ class CrossedFarm(Farm):
 
 @pytest.fixture(scope="module")
 def namespaced(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    made = CrossedFarm(tmp_path_factory.mktemp("farm"))
-    try:
-        made.build()
+    with built(CrossedFarm(tmp_path_factory.mktemp("farm"))) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 def heard(farm: Farm, name: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.netns.farm import BALANCERS, wait_for
+from tests.netns.farm import BALANCERS, built, wait_for
 from tests.netns.pair import PairFarm
 
 from stillup.errors import ServerFailed
@@ -17,12 +17,8 @@ LB1_IS_DEAD: dict[str, Json] = {"op": "force", "dead": ["lb1"]}
 
 @pytest.fixture(scope="module")
 def namespaced(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PairFarm]:
-    made = PairFarm(tmp_path_factory.mktemp("farm"))
-    try:
-        made.build()
+    with built(PairFarm(tmp_path_factory.mktemp("farm"))) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 def test_a_balancer_that_is_heard_cannot_be_declared_dead(farm: PairFarm) -> None:

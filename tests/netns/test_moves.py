@@ -7,12 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests import users
-from tests.netns.farm import VIP, VIP6, wait_for
+from tests.netns.farm import VIP, VIP6, built, wait_for, whole
 from tests.netns.moving_farm import MovingFarm
 from tests.wire import overlaps
 
@@ -28,32 +27,16 @@ MOVES = 10
 EVERY_S = 2.0
 
 
-@contextmanager
-def built(
-    folder: Path, drain_s: int = 300, vips: dict[str, str] | None = None
-) -> Iterator[MovingFarm]:
-    """A farm in which lb1 holds the addresses and all are well."""
-    made = MovingFarm(folder, drain_s=drain_s, vips=vips or {VIP: "lb1"})
-    try:
-        made.build()
-        made.make_whole()
-        yield made
-    finally:
-        made.destroy()
-
-
 @pytest.fixture(scope="module")
 def moving(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MovingFarm]:
-    with built(tmp_path_factory.mktemp("moving")) as made:
+    with built(MovingFarm(tmp_path_factory.mktemp("moving"))) as made:
         yield made
 
 
 @pytest.fixture
 def farm(moving: MovingFarm) -> Iterator[MovingFarm]:
-    moving.make_whole()
-    yield moving
-    for name in moving.daemons:
-        print(f"--- {name}\n{moving.log(name)}")  # noqa: T201 - shown when the test fails
+    with whole(moving) as made:
+        yield made
 
 
 def test_ten_moves_in_a_row_lose_nothing(farm: MovingFarm) -> None:
@@ -74,7 +57,8 @@ def test_ten_moves_in_a_row_lose_nothing(farm: MovingFarm) -> None:
 
 
 def test_over_ipv6_it_is_the_same(namespaces: None, tmp_path: Path) -> None:
-    with built(tmp_path, drain_s=299, vips={VIP: "lb1", VIP6: "lb1"}) as farm:
+    made = MovingFarm(tmp_path, drain_s=299, vips={VIP: "lb1", VIP6: "lb1"})
+    with built(made) as farm, whole(farm):
         words = ("--rate", "200", "--downloads", "3", "--uploads", "2", "--tunnels", "2")
         came = farm.users(9.0, *words, vip=VIP6)
         time.sleep(1.0)
@@ -176,7 +160,7 @@ def test_a_daemon_replaced_in_a_drain_keeps_what_is_open(farm: MovingFarm) -> No
 
 
 def test_what_is_open_at_the_end_of_the_drain_is_reset(namespaces: None, tmp_path: Path) -> None:
-    with built(tmp_path, drain_s=2) as farm:
+    with built(MovingFarm(tmp_path, drain_s=2)) as farm, whole(farm):
         came = farm.users(8.0, "--rate", "20", "--tunnels", "2")
         time.sleep(1.0)
         farm.move("lb2")

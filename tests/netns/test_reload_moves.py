@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.netns.farm import SERVERS, wait_for
+from tests.netns.farm import SERVERS, built, wait_for, whole
 from tests.netns.moving_farm import MovingFarm
 
 pytestmark = [
@@ -18,15 +18,8 @@ pytestmark = [
 
 @pytest.fixture
 def farm(namespaces: None, tmp_path: Path) -> Iterator[MovingFarm]:
-    made = MovingFarm(tmp_path, drain_s=60)
-    try:
-        made.build()
-        made.make_whole()
+    with built(MovingFarm(tmp_path, drain_s=60)) as made, whole(made):
         yield made
-        for name in SERVERS:
-            print(f"--- {name}\n{made.log(name)}")  # noqa: T201 - shown when the test fails
-    finally:
-        made.destroy()
 
 
 def test_open_connections_live_on_through_moves_and_reloads(farm: MovingFarm) -> None:

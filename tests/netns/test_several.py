@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.netns.farm import VIP, VIP6, Farm, end, run, wait_for
+from tests.netns.farm import VIP, VIP6, Farm, built, end, run, wait_for
 from tests.netns.observing import AFTER_S, LEASE_S, OUTAGE_S, moved, observed
 from tests.wire import overlaps
 
@@ -24,12 +24,10 @@ LB2S = "10.0.0.5"
 
 @pytest.fixture(scope="module")
 def namespaced(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
-    made = Farm(tmp_path_factory.mktemp("farm"), vips={VIP: "lb1", VIP6: "lb1", LB2S: "lb2"})
-    try:
-        made.build()
+    with built(
+        Farm(tmp_path_factory.mktemp("farm"), vips={VIP: "lb1", VIP6: "lb1", LB2S: "lb2"})
+    ) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 def test_without_a_fault_each_address_is_where_it_prefers(farm: Farm) -> None:

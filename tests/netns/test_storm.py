@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.netns.farm import Farm
+from tests.netns.farm import Farm, built, whole
 from tests.storm.__main__ import report
 from tests.storm.play import FIVE, Storm
 
@@ -21,15 +21,8 @@ SEED = int(os.environ.get("SEED", "1"))
 
 @pytest.fixture
 def five(namespaces: None, tmp_path: Path) -> Iterator[Farm]:
-    made = Farm(tmp_path, servers=FIVE)
-    try:
-        made.build()
-        made.make_whole()
+    with built(Farm(tmp_path, servers=FIVE)) as made, whole(made):
         yield made
-        for name in made.daemons:
-            print(f"--- {name}\n{made.log(name)}")  # noqa: T201 - shown when the test fails
-    finally:
-        made.destroy()
 
 
 @pytest.mark.timeout(120 + 2 * STORM_S)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.netns.farm import BALANCERS, CLIENT, wait_for
+from tests.netns.farm import BALANCERS, CLIENT, built, wait_for
 from tests.netns.observing import LEASE_S, observed
 from tests.netns.pair import PAIR, PairFarm
 
@@ -18,12 +18,8 @@ BY_WITNESS = f"witness {CLIENT}"
 
 @pytest.fixture(scope="module")
 def namespaced(namespaces: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PairFarm]:
-    made = PairFarm(tmp_path_factory.mktemp("farm"), witness=CLIENT)
-    try:
-        made.build()
+    with built(PairFarm(tmp_path_factory.mktemp("farm"), witness=CLIENT)) as made:
         yield made
-    finally:
-        made.destroy()
 
 
 def test_the_status_tells_an_apply_who_takes_part(farm: PairFarm) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.netns.farm import LEASE_MS, Farm
+from tests.netns.farm import LEASE_MS, Farm, built
 from tests.storm.play import FIVE, Storm
 from tests.storm.verdict import Verdict
 
@@ -22,13 +22,10 @@ def main() -> int:
         farm = Farm(Path(folder), lease_ms=told.lease, servers=FIVE)
         history = told.history or Path(folder) / "history"
         storm = Storm(farm, told.seed, 60 * told.minutes, history, _say)
-        try:
-            farm.build()
+        with built(farm):
             farm.make_whole()
             found = storm.play()
             logs = "" if found.is_kept else "\n".join(farm.log(name) for name in FIVE)
-        finally:
-            farm.destroy()
     sys.stderr.write(logs)
     sys.stdout.write(report(storm, found) + "\n")
     return 0 if found.is_kept else 1

@@ -15,7 +15,7 @@ import subprocess
 import time
 
 from tests.netns.farm import BALANCERS, VIP, Farm, end, run
-from tests.netns.successor import Process, Successor
+from tests.netns.successor import Process
 from tests.storm.plan import Strike
 from tests.wire import ASKER_HARDWARE
 
@@ -96,8 +96,7 @@ def _know_successor(farm: Farm, name: str) -> None:
     while time.monotonic() < end_s:
         process = farm.status(name).get("pid")
         if isinstance(process, int) and process != before.pid:
-            before.wait(REPLACED_S)
-            farm.daemons[name] = Successor(process)
+            farm.follow(name, process)
             return
         time.sleep(0.05)
     end(before)
