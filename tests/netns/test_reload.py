@@ -136,6 +136,23 @@ def test_an_address_is_added_and_taken_away_and_the_other_stays(farm: Farm) -> N
         assert "10.0.0.7/24" not in run("ip", "-n", farm.space("lb2"), "-o", "address")
 
 
+def test_a_successor_remembers_for_how_long_votes_were_lent_before_it(
+    farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should it end soon after, the next start must be silent for as long."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    end(farm.daemons["db1"])
+    farm.start_daemon("db1")
+    wait_for(lambda: farm.status("db1").get("silent_s") == 0, "it votes")
+    longest = tmp_path / "longest_lease_ms"
+    longest.write_text("3000\n")
+    farm.tell("db1", {**farm.settings("db1"), "lease_ms": 100})
+    farm.reload("db1")
+
+    assert longest.read_text() == "3000\n"
+    wait_for(lambda: longest.read_text() == "100\n", "that is over", 5.0)
+
+
 def test_who_votes_changes_stage_by_stage_and_nobody_notices(farm: Farm) -> None:
     """A lease of 0.4 s for one of 0.5: two electorates that must not be mixed."""
     old: dict[str, Json] = {"voters": dict(SERVERS), "lease_ms": 500, "candidates": ["lb1", "lb2"]}

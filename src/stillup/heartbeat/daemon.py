@@ -152,6 +152,8 @@ class Daemon:
             self.pingers.ask,
         )
         silence_s = memory.silence_s(runtime, configuration.electorate.longest_s)
+        # A successor is not silent, but what was lent for longer before it may be lent still.
+        self.loop.at("remember", self.loop.now_s() + silence_s, self._remember_lease)
         known = inherited.seats() if inherited else {}
         self.seats = {
             vip.address: Seat(around, vip, silence_s, known.pop(vip.address, None))
@@ -184,7 +186,7 @@ class Daemon:
         self._judge()
         for seat in self.seats.values():
             seat.begin()
-        self._feed_watchdog(self.loop.now_s())
+        self.notify.feed_watchdog(self.loop)
         # Ready is who has a vote: whoever restarts servers one after another, waiting for each,
         # never takes the votes of two at a time.
         silent_s = max(seat.known().silent_s for seat in self.seats.values())
@@ -357,15 +359,10 @@ class Daemon:
         if self._stopping and all(seat.settled for seat in self.seats.values()):
             self.loop.at("end", self.loop.now_s() + FAREWELL_S, lambda _: self.loop.stop())
 
-    def _feed_watchdog(self, now_s: float) -> None:
-        """Say that the loop turns: this runs in it, after what was due and waiting."""
-        period_s = self.notify.watchdog_s
-        if period_s is not None:
-            self.notify.say("WATCHDOG=1")
-            self.loop.at("watchdog", now_s + period_s, self._feed_watchdog)
+    def _remember_lease(self, _now_s: float) -> None:
+        memory.remember(self._runtime, self.settings.configuration.electorate.longest_s)
 
     def _tell_ready(self, _now_s: float) -> None:
-        memory.remember(self._runtime, self.settings.configuration.electorate.longest_s)
         self.notify.say("READY=1", f"STATUS={self._sentence()}")
 
     def _tell_state(self) -> None:

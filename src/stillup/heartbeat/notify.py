@@ -8,6 +8,8 @@ import os
 import select
 import socket
 
+from stillup.heartbeat.loop import Loop
+
 BARRIER_S = 5.0
 """How long systemd may take to understand who is the main process."""
 
@@ -53,6 +55,13 @@ class Notify:
         os.close(writer)
         select.select([reader], [], [], BARRIER_S)
         os.close(reader)
+
+    def feed_watchdog(self, loop: Loop) -> None:
+        """Say that the loop turns, again and again: in it, after what was due and waiting."""
+        period_s = self.watchdog_s
+        if period_s is not None:
+            self.say("WATCHDOG=1")
+            loop.at("watchdog", loop.now_s() + period_s, lambda _: self.feed_watchdog(loop))
 
     @property
     def watchdog_s(self) -> float | None:
