@@ -21,6 +21,7 @@ from stillup.heartbeat.settings_reader import Json
 LONGEST_BYTES = 4096
 MOST_FILES = 2
 CONNECTIONS = 16
+BACKLOG = 128
 ANSWER_TIMEOUT_S = 2.0
 
 
@@ -67,7 +68,7 @@ class Control:
         )
         listener.bind(str(beside))
         beside.chmod(0o660)
-        listener.listen(CONNECTIONS)
+        listener.listen(BACKLOG)
         # Renamed into place, so that nobody ever finds a socket that does not listen.
         beside.replace(path)
         return listener
