@@ -1,6 +1,6 @@
 """The page: one table of everything, with how it was measured: pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bench.failover.contenders import Contender
 from bench.failover.faults import FAULTS, Fault
@@ -48,8 +48,6 @@ METHOD = """
   misspelling of `logfile`, refused) mended and without the watchdog, as there is none here.
 - All of it shares one small machine. Below 20 ms one sees the machine, not the daemons.
 """
-
-Cell = Callable[[Contender], str]
 
 
 def page(

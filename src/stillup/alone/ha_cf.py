@@ -17,7 +17,6 @@ from stillup.alone.ha_cf_rest import REST
 from stillup.model.problems import nearest, shown
 
 LEAST_S, MOST_S = 0.1, 10.0
-DEFAULT_DEADTIME_S = 30.0
 MISREAD = frozenset({"logfile", "debugfile", "logfacility", "use_logd", "debug"})
 """Directives that are taken for meant when misspelled: nothing but the log can be wrong then."""
 

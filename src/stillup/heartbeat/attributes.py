@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 REQUEST = 0x1
-MULTI = 0x2
 ACKNOWLEDGE = 0x4
 DUMP = 0x300
 CREATE = 0x400
-EXCLUSIVE = 0x200
 REPLACE = 0x100
 
 ERROR = 2
 DONE = 3
-OVERRUN = 4
 
 _NESTED = 0x8000
 _TYPE_MASK = 0x3FFF

@@ -7,8 +7,6 @@ grows. So nothing need be stored to keep a restarted daemon from using a number 
 
 from typing import NamedTuple
 
-INCARNATION_BITS = 64
-
 
 class Ballot(NamedTuple):
     """A candidate's attempt to get the lease; the greater one is the later one.
