@@ -16,9 +16,13 @@ from tests.netns.farm import VIP, run
 
 from stillup.heartbeat import arp, neighbour
 from stillup.heartbeat.address import Addresses
+from stillup.heartbeat.haproxy import Haproxy
+from stillup.heartbeat.holding import Holding, Succession
+from stillup.heartbeat.journal import Journal
 from stillup.heartbeat.kernel_lease import TICKET_MS, TRIES, KernelLease, remove_all_but
-from stillup.heartbeat.loop import clock_s
+from stillup.heartbeat.loop import Loop, clock_s
 from stillup.heartbeat.ruleset import table
+from stillup.heartbeat.settings import Vip
 from stillup.lab.namespace import enter
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(30)]
@@ -268,3 +272,28 @@ def test_an_address_comes_and_goes_and_is_known_as_ours(here: Space, vip: str, p
         each for each in here.do(addresses.present) if each.address != vip
     ]
     assert not here.do(lambda: addresses.add(9999, vip, prefix))
+
+
+def test_connections_live_on_when_what_was_given_comes_back_and_is_not_taken(here: Space) -> None:
+    loop = Loop()
+    journal = Journal(loop.now_s, os.open(os.devnull, os.O_WRONLY))
+
+    def begin() -> Holding:
+        addresses = Addresses()
+        link = addresses.link("eth0")
+        addresses.close()
+        haproxy = Haproxy(loop, None, journal.rarely)
+        succession = Succession({"lb2": "10.0.0.3"}, 30.0, haproxy, lambda: None)
+        return Holding(loop, Vip(VIP, 24, None), link, "eth0", journal, succession=succession)
+
+    holding = here.do(begin)
+    here.do(lambda: holding.hold(clock_s() + 1))
+    here.do(lambda: holding.give("lb2", clock_s() + 1))
+    here.do(loop.turn)
+    here.do(holding.let_go)
+    here.do(loop.turn)
+
+    assert f"inet {VIP}/32 scope" in run("ip", "-n", here.name, "address", "show", "dev", "lo")
+    words = ("ip", "netns", "exec", here.name, "nft", "list", "set", "inet", table(VIP), "open")
+    assert f"elements = {{ {VIP}" in run(*words)
+    here.do(holding.remove)

@@ -149,7 +149,7 @@ class Handing:
         Raises:
             LeaseNotEnded: As ``give``.
         """
-        self.kernel.let_go()
+        self.kernel.let_go(keeps_open=self.draining)
         self.forwards = ()
 
     def close(self) -> None:

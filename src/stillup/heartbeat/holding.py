@@ -179,7 +179,8 @@ class Holding:
         """
         self.handing.let_go()
         self._end()
-        self._tidy(self._remove)
+        # What it was handed and could not take may be what it gave away itself a while ago.
+        self._tidy(self._tidy_if_idle)
 
     def give(self, to: str, until_s: float) -> None:
         """Have the kernel stop answering, now, but let open connections go on.

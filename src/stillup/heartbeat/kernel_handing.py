@@ -84,13 +84,21 @@ class KernelHanding:
 
         self._fence.end_and(steps)
 
-    def let_go(self) -> None:
+    def let_go(self, *, keeps_open: bool) -> None:
         """End the lease and all that is done for the address beside it.
+
+        Args:
+            keeps_open: Connections that have lived on here since an earlier hand-over go on.
 
         Raises:
             LeaseNotEnded: If the kernel did not take it.
         """
-        self._fence.end_and(lambda: [*self._nothing_open(), *self._forwarding(())])
+
+        def steps() -> list[Operation]:
+            ended = self._none(INET, ARMED) if keeps_open else self._nothing_open()
+            return [*ended, *self._forwarding(())]
+
+        self._fence.end_and(steps)
 
     def renew_open(self, lasting_ms: int = LASTING_MS) -> None:
         """Let open connections go on for that long.
