@@ -60,8 +60,8 @@ class Heartbeat:
     """How far it is in a change of who takes part; None for no change."""
     holders: frozenset[str] = frozenset()
     """Who holds an address, as far as it knows."""
-    yielding: bool = False
-    """It stands back, because it was asked to let another hold the address."""
+    yielding_s: float = 0.0
+    """For how long it still stands back, as it was asked to let another hold the address."""
     votes: bool = True
     """It is silent for a lease after it started, since it may have voted before."""
     open: int = 0
@@ -100,7 +100,7 @@ class Standing:
     @property
     def yielding(self) -> bool:
         """Whether it stands back from the virtual IP."""
-        return self.heartbeat is not None and self.heartbeat.yielding
+        return self.heartbeat is not None and self.heartbeat.yielding_s > 0
 
     @property
     def leading(self) -> bool:
@@ -186,8 +186,8 @@ def heartbeat(data: Json) -> Heartbeat | None:
         holders=frozenset(str(name) for name in holder.values() if name is not None)
         if isinstance(holder, dict)
         else frozenset(),
-        yielding=_is_positive(data.get("yielding_s")),
-        votes=not _is_positive(data.get("silent_s")),
+        yielding_s=_positive(data.get("yielding_s")),
+        votes=not _positive(data.get("silent_s")),
         **_draining(data.get("vips")),
     )
 
@@ -240,8 +240,8 @@ def _drained_by(row: JsonObject) -> str | None:
     return BY_APPLY if row.get("drained_by") == BY_APPLY else BY_USER
 
 
-def _is_positive(number: Json) -> bool:
-    return isinstance(number, (int, float)) and number > 0
+def _positive(number: Json) -> float:
+    return max(0.0, float(number)) if isinstance(number, (int, float)) else 0.0
 
 
 def _sessions(row: JsonObject) -> int:

@@ -235,6 +235,9 @@ class Work:
 
         async def drained() -> bool:
             seen = await _heartbeat(session)
+            if seen is not None and seen.yielding_s < YIELD_FOR_S / 2:
+                # Else the address would come back before they have ended.
+                await self._vip(balancer, "yield")
             return seen is None or not seen.drain_left_s
 
         if not await until(drained, within_s=first.drain_left_s + DRAIN_SLACK_S):

@@ -157,7 +157,7 @@ def _heartbeat(one: Described, all_: list[Described]) -> Heartbeat:
         healthy=True,
         reason="",
         holding=one.says("holding"),
-        yielding=one.says("yielding"),
+        yielding_s=20.0 if one.says("yielding") else 0.0,
         side=Side(
             {name: addresses[name] for name in voters or addresses},
             tuple(candidates or (name for name in balancers if name in (voters or addresses))),

@@ -165,6 +165,36 @@ def test_the_holder_is_changed_when_it_has_drained_and_not_before(source: Path) 
     ]
 
 
+def test_the_holder_stands_back_for_as_long_as_its_connections_are_waited_for(
+    source: Path,
+) -> None:
+    """It would get the address back otherwise, and be changed while it holds it."""
+    scripted = serving(source)
+    lb1 = scripted.servers["lb1"]
+    disturbing(lb1)
+    left = [3.0]
+
+    def state(arguments: Mapping[str, Json]) -> JsonObject:
+        """Each look takes a third of the time for which it stands back."""
+        if lb1.yielded:
+            left[0] -= 1
+            scripted.open["lb1"] -= 1
+        if not left[0]:
+            lb1.yielded, scripted.holder = False, "lb1"
+        return lb1.usual("state")(arguments)
+
+    def vip(arguments: Mapping[str, Json]) -> JsonObject:
+        left[0] = 3.0
+        return lb1.usual("vip")(arguments)
+
+    lb1.instead |= {"state": state, "vip": vip}
+    scripted.open["lb1"] = 5
+    applied(scripted, FARM, source)
+
+    assert scripted.violations == []
+    assert scripted.open["lb1"] <= 0
+
+
 def disturbing(server: ScriptedServer) -> None:
     compare = server.usual("compare")
     first = server.applies
