@@ -5,6 +5,7 @@ farm says that its redundancy is whole again, and returns what was broken, as se
 what is wanted. Tests and ``python -m tests.lab.endurance`` use the same ones.
 """
 
+import asyncio
 import hashlib
 import random
 import time
@@ -17,7 +18,12 @@ from tests.lab.history import FILE, ROW, History, missing, sessions_begun_anew
 from tests.lab.running import RunningLab, copy_of, lab_of
 from tests.lab.writing import Writing, add_probe, writing
 
+from stillup.deploy.copies import copies
+from stillup.deploy.session import open_all
+from stillup.lab.access import lab_access
 from stillup.model.farm import Role, Server
+from stillup.node.message import JsonObject
+from stillup.servers.connection import Connection
 
 ROW_GAP_S = 4.0
 FILE_GAP_S = 6.0
@@ -25,7 +31,9 @@ STEADY_S = 1.5
 """Writing goes on for so long before and after what is done to the farm."""
 DARK_S = 8.0
 """For so long a server stays off or cut off: longer than any gap that is allowed."""
-WHOLE_S = "240"
+BACK_S = 5.0
+WHOLE_S = 240
+LOOK_EVERY_S = 1.0
 RUN = 1_000_000
 """Each run writes numbers of its own."""
 BRICK = "/srv/stillup/brick/data/uploads/probe"
@@ -54,9 +62,10 @@ class Enduring:
             self.running.lab.power(name, on=False)
             lasting(DARK_S)
             self.running.lab.power(name, on=True)
-            broken = self._whole()
+            # It takes part again while users write.
+            lasting(BACK_S)
             history = load.stop()
-        return [*broken, *self._judge(f"{name} off", history, bounded=True)]
+        return [*self._whole(), *self._judge(f"{name} off", history, bounded=True)]
 
     def cut(self, name: str) -> list[str]:
         """Cut one server off all others; the client reaches it still."""
@@ -66,8 +75,9 @@ class Enduring:
             lasting(DARK_S)
             broken = [*self._minority_writes(name)]
             self.running.lab.heal()
-            broken += self._whole()
+            lasting(BACK_S)
             history = load.stop()
+        broken += self._whole()
         return [*broken, *self._judge(f"{name} cut off", history, bounded=False)]
 
     def lose_all(self, seed: int) -> list[str]:
@@ -96,11 +106,27 @@ class Enduring:
             yield load, time.sleep
 
     def _whole(self) -> list[str]:
-        done = self.running.stillup("--lab", "status", "--wait", WHOLE_S, check=False)
+        """Wait until the farm says that its redundancy is whole, and each server that its copies are."""
+        done = self.running.stillup("--lab", "status", "--wait", str(WHOLE_S), check=False)
+        ends_s = time.monotonic() + WHOLE_S
+        while (missing_ := asyncio.run(self._not_whole())) and time.monotonic() < ends_s:
+            time.sleep(LOOK_EVERY_S)
         time.sleep(STEADY_S)
-        if done.returncode == 0:
+        if done.returncode == 0 and not missing_:
             return []
-        return [f"not whole again after {WHOLE_S} s:\n{done.stdout}{done.stderr}"]
+        return [f"not whole again after {WHOLE_S} s: {missing_}\n{done.stdout}{done.stderr}"]
+
+    async def _not_whole(self) -> dict[str, str]:
+        """Return which copy is not whole, and why, as the servers say themselves."""
+        access = lab_access(self.running.farm, self.running.farm_path)
+        found: dict[str, str] = {}
+        async with open_all(access, self.running.farm.servers) as sessions:
+            for name, state in (await sessions.ask(_state)).items():
+                told = copies(state.get("copies"))
+                found |= {
+                    f"{name} {role}": copy.why for role, copy in told.items() if not copy.well
+                }
+        return found | {name: str(error) for name, error in sessions.unreached.items()}
 
     def _judge(self, what: str, history: History, *, bounded: bool) -> list[str]:
         self.report(f"{what}: {history.summary()}")
@@ -119,12 +145,12 @@ class Enduring:
         """Look at every copy: all that was acknowledged is there, and all copies agree."""
         rows = {one.name: self._rows(one) for one in self.running.farm.having(Role.DATABASE)}
         files = {one.name: self._files(one) for one in self.running.farm.having(Role.STORAGE)}
-        for what, wanted, copies in (("rows", self.rows, rows), ("files", self.files, files)):
-            for name, found in copies.items():
+        for what, wanted, kept in (("rows", self.rows, rows), ("files", self.files, files)):
+            for name, found in kept.items():
                 if lost := missing(wanted, found):
                     yield f"{len(lost)} {what} lost at {name}: {lost[:10]}"
-            if len({frozenset(found) for found in copies.values()}) > 1:
-                counts = {name: len(found) for name, found in copies.items()}
+            if len({frozenset(found) for found in kept.values()}) > 1:
+                counts = {name: len(found) for name, found in kept.items()}
                 yield f"the copies do not agree on {what}: {counts}"
 
     def _rows(self, server: Server) -> set[int]:
@@ -156,6 +182,10 @@ class Enduring:
                 yield f"{name} took a file while it was cut off: {told}"
 
 
+async def _state(session: Connection) -> JsonObject:
+    return await session.request("state")
+
+
 def _sum(number: int) -> str:
     text = f"{number}\n" * 500
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
@@ -168,5 +198,5 @@ def enduring(farm_path: Path, folder: Path, report: Callable[[str], None]) -> It
     add_probe(copy)
     with lab_of(copy) as running:
         running.stillup("lab", "up")
-        running.stillup("--lab", "status", "--wait", WHOLE_S)
+        running.stillup("--lab", "status", "--wait", str(WHOLE_S))
         yield Enduring(running, report)

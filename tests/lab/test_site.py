@@ -43,6 +43,21 @@ def test_a_session_survives_each_web_server_and_php_itself(
     assert visitor.get().visits == len(WEBS) + 2
 
 
+def test_a_session_goes_on_after_its_database_was_away(farm: RunningLab, tmp_path: Path) -> None:
+    visitor = Visitor(farm, tmp_path / "jar")
+    assert visitor.get().visits == 1
+    farm.shell("db1", "systemctl stop mariadb")
+    try:
+        # At once, before the balancers answer instead of PHP.
+        page = visitor.get()
+    finally:
+        farm.shell("db1", "systemctl start mariadb")
+    assert page.status == 503
+    assert "set-cookie" not in page.head
+    farm.stillup("--lab", "status", "--wait", "60")
+    assert visitor.get().visits == 2
+
+
 def test_a_drained_web_server_keeps_nobody_even_after_a_reload(
     farm: RunningLab, tmp_path: Path
 ) -> None:
