@@ -49,9 +49,13 @@ async def real_node(sshd: Sshd, process: Process) -> None:
     argv[argv.index("-c") + 1] = argv[argv.index("-c") + 1].replace(
         "/usr/lib/stillup", str(sshd.folder / "lib")
     )
+    await pumped(process, sys.executable, *argv[argv.index("-I") :])
+
+
+async def pumped(process: Process, *argv: str) -> None:
+    """Run a program with this session's input and output."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *argv[argv.index("-I") :],
+        *argv,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -77,12 +81,15 @@ class _Source(Protocol):
 class _Sink(Protocol):
     def write(self, data: bytes) -> None: ...
     def write_eof(self) -> None: ...
+    async def drain(self) -> None: ...
 
 
 async def _pump(source: _Source, sink: _Sink) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         while piece := await source.read(65536):
             sink.write(piece)
+            # As sshd does: what is not taken yet is not read yet.
+            await sink.drain()
         if isinstance(sink, asyncio.StreamWriter):
             sink.write_eof()
 
