@@ -92,7 +92,7 @@ def test_a_backup_is_made_tried_kept_and_put_back(farm: RunningLab, tmp_path: Pa
 def _cut_backups_are_none(farm: RunningLab, place: Path) -> None:
     """``kill -9`` and Ctrl-C in the middle, and a server that is gone: nothing half made counts."""
     before, command = _listed(farm), farm.command("--lab", "backup")
-    _sql(farm, "INSERT INTO site.big (stuff) SELECT RANDOM_BYTES(1024) FROM seq_1_to_60000;")
+    _sql(farm, "INSERT INTO site.big (stuff) SELECT RANDOM_BYTES(1024) FROM site.seq_1_to_60000;")
 
     def is_copying() -> bool:
         parts = place.glob(".*.part/database.gz")
