@@ -111,7 +111,7 @@ def _cut_backups_are_none(farm: RunningLab, place: Path) -> None:
         assert _listed(farm) == before
     # What was killed left a folder, which the next one removed; what was stopped left none.
     assert list(place.glob(".*")) == []
-    _await(lambda: farm.shell("db1", "pgrep -f mariadb-backup || true").strip() == "")
+    _await(lambda: farm.shell("db1", "pgrep -f '[m]ariadb-backup' || true").strip() == "")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as losing:
         _await(is_copying)
         farm.lab.power("db1", on=False)
