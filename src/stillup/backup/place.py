@@ -4,19 +4,14 @@ Every place holds folders, each with a few files. A folder is filled under a hid
 then renamed: until then it is no backup.
 """
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from stillup.errors import InputRefused
-from stillup.model.problems import printable
+from stillup.model.backup_words import SSH_PLACE
 
-_SSH = re.compile(
-    r"ssh://(?:(?P<user>[a-z_][a-z0-9_.-]{0,31})@)?(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})"
-    r"(?::(?P<port>\d{1,5}))?(?P<path>/[^?#]*)"
-)
 PIECE_BYTES = 1024 * 1024
 
 
@@ -91,10 +86,10 @@ def ssh_place(text: str) -> SshPlace | None:
     """
     if "://" not in text:
         return None
-    found = _SSH.fullmatch(text)
+    found = SSH_PLACE.fullmatch(text)
     if found is None or not 0 < int(found["port"] or 22) < 65536:
         raise InputRefused(
-            f"{printable(text)} is no place for backups; write a folder, or "
+            "that is no place for backups; write a folder, or "
             "ssh://user@host/path, or ssh://user@host:port/path"
         )
     return SshPlace(

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from stillup.model import addresses, limits, values
+from stillup.model import addresses, backup_words, limits, values
 from stillup.model.problems import shown
 from stillup.model.refused import ValueRefused
 from stillup.model.words import (
@@ -270,7 +270,7 @@ class StorageSection(Section):
 class BackupSection(Section):
     """Backups of the database, the shared folders and the farm's secrets."""
 
-    to: Annotated[str, checked(values.backup_text)] | None = Field(
+    to: Annotated[str, checked(backup_words.place)] | None = Field(
         default=None,
         description="Where `stillup backup` puts them: a folder on this machine, or another one "
         "over SSH.",
@@ -279,7 +279,7 @@ class BackupSection(Section):
     keep: int = Field(
         default=14, ge=1, le=1000, description="How many are kept, 1 to 1000; older ones go."
     )
-    encrypt_to: list[Annotated[str, checked(values.backup_text)]] = Field(
+    encrypt_to: list[Annotated[str, checked(backup_words.recipient)]] = Field(
         default_factory=list,
         description="Who can open them: recipients of [age](https://age-encryption.org). Without "
         "any they are in the clear.",
