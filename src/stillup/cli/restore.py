@@ -66,9 +66,9 @@ def run(arguments: Namespace) -> int:
 
     began_s = time.monotonic()
     farm = load_farm(arguments.file)
-    secrets = load_secrets(farm, arguments.file)
     if arguments.replace and not arguments.yes:
         _ask(farm.name)
+    secrets = load_secrets(farm, arguments.file)
     name, database, files = asyncio.run(_restore(arguments))
     tell("applies the farm file")
     outcome = applied(arguments, farm, secrets)
