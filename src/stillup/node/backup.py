@@ -52,7 +52,8 @@ def look(session: Session, _request: JsonObject) -> JsonObject:
     return {
         "version": state.get("version"),
         "tables": listed,
-        "filled": query(world, has_rows).count("1") if site else 0,
+        # What cannot be read is no empty table.
+        "filled": len(site) - query(world, has_rows, force=True).count("0") if site else 0,
         "bytes": _size(at(world, DATA)),
         "clustered": clustered,
         "usable": not clustered or state.get("wsrep_ready") == "ON",

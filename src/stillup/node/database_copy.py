@@ -30,10 +30,12 @@ SPARE_BYTES = 256 * 1024 * 1024
 SPARE_SHARE = 0.05
 START_WITHIN_S = 600.0
 QUERY_WITHIN_S = 4 * 3600.0
-COUNTED = ("InnoDB", "Aria", "MyISAM", "CSV", "ARCHIVE", "ROCKSDB", "MEMORY")
+UNREADABLE = ""
+"""The engine of a table that MariaDB cannot open."""
+COUNTED = ("InnoDB", "Aria", "MyISAM", "CSV", "ARCHIVE", "ROCKSDB", "MEMORY", UNREADABLE)
 """Engines whose tables are in the copy, and not on another server."""
 TABLES = """\
-SELECT JSON_ARRAY(table_schema, table_name, engine) FROM information_schema.tables
+SELECT JSON_ARRAY(table_schema, table_name, COALESCE(engine, '')) FROM information_schema.tables
 WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('information_schema', 'performance_schema', 'sys')
 ORDER BY table_schema, table_name;
 """
@@ -159,16 +161,17 @@ def _await_ready(session: Session, socket: Path, server: Program) -> None:
         world.pause(0.1)
 
 
-def query(world: World, sql: str, socket: Path | None = None) -> list[str]:
+def query(world: World, sql: str, socket: Path | None = None, *, force: bool = False) -> list[str]:
     """Return the lines that MariaDB answers, as root; of this server's own without a socket.
 
     Raises:
-        ServerFailed: If it does not answer, or a statement fails.
+        ServerFailed: If it does not answer, or a statement fails; with ``force`` that is passed over.
     """
     argv = ["mariadb", "--batch", "--skip-column-names", "--raw", "--connect-timeout=5"]
     argv += ["--default-character-set=utf8mb4", *([f"--socket={socket}"] if socket else [])]
+    argv += ["--force"] if force else []
     ran = world.run(argv, stdin=sql.encode(), within_s=QUERY_WITHIN_S, environment=ENVIRONMENT)
-    if ran.code != 0:
+    if ran.code != 0 and not force:
         reason = ran.err.decode(errors="replace").strip().splitlines()
         raise ServerFailed(f"MariaDB does not answer: {reason[-1] if reason else ran.code}")
     return ran.out.decode(errors="surrogateescape").splitlines()
