@@ -13,7 +13,7 @@ LOOPBACK = """\
 name = "lb1"
 candidates = ["lb1"]
 voters = { lb1 = "127.0.0.1" }
-vips = ["127.0.0.9/32"]
+vips = ["192.0.2.9/32"]
 """
 
 
