@@ -15,8 +15,8 @@ UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 DIRECTORIES: tuple[Directory, ...] = keeper.DIRECTORIES
 PATHS = (SETTINGS, KEY, f"{keeper.CODE}/")
 CHECK = (*keeper.RUN, "check")
-STARTS = "/etc/systemd/system/mariadb.service.d/stillup-keeper.conf"
-"""Debian's unit as the keeper wants it: no start but one that it permitted."""
+STARTS = "/etc/systemd/system/mariadb.service.d/zz-stillup-keeper.conf"
+"""Debian's unit as the keeper wants it, after every other drop-in: no start without its permit."""
 WITHIN_S = 280
 """How long an apply waits for a server to be a whole member of the group: a copy of everything takes
 its time, and what goes on for longer is carried on by the next apply."""
@@ -53,7 +53,7 @@ def settings(farm: Farm, server: Server) -> str:
 
 def unit() -> Unit:
     """Return the keeper's unit; MariaDB is a unit of its own and goes on without it."""
-    return Unit(UNIT, restart_on=(*PATHS, UNIT_FILE))
+    return Unit(UNIT, reload_on=PATHS, restart_on=(UNIT_FILE,))
 
 
 def when_ready(script: str) -> str:
@@ -62,13 +62,8 @@ def when_ready(script: str) -> str:
 
 
 def restart() -> tuple[str, ...]:
-    """Return what restarts MariaDB in order: another server writes first.
-
-    The keeper starts it again. Where there is no other server to write, the restart is felt; that
-    the group is whole before a change is for the plan to see to.
-    """
-    script = f"{_RUN} yield --within 30 || true; systemctl stop mariadb.service; {_READY}"
-    return ("/bin/sh", "-c", script)
+    """Return what restarts MariaDB in order: another server, if there is one, writes first."""
+    return (*keeper.RUN, "restart", "--within", str(WITHIN_S))
 
 
 def health() -> Health:
