@@ -10,7 +10,7 @@ size     how many servers are in its group, the arbiter with them; 0 outside of 
 import json
 
 from stillup.node.disk import read_regular
-from stillup.node.message import JsonObject
+from stillup.node.message import Json, JsonObject
 from stillup.node.world import World, at
 
 SETTINGS = "/etc/stillup/database.json"
@@ -30,10 +30,11 @@ def look(world: World) -> JsonObject | None:
     phase, writer, size = (told.get(key) for key in ("phase", "writer", "size"))
     well = phase == WELL
     peers = settings.get("peers")
+    others: list[Json] = [*sorted(peers)] if isinstance(peers, dict) else []
     return {
         "well": well,
         "why": "" if well else str(told.get("reason") or phase or "not known"),
-        "peers": sorted(peers) if isinstance(peers, dict) else [],
+        "peers": others,
         "leads": well and writer is not None and writer == settings.get("name"),
         "born": any(at(world, mark).exists() for mark in MARKS),
         "phase": phase if isinstance(phase, str) else "",

@@ -61,6 +61,20 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseCopy:
+    """What one of several database servers says of its copy, by its keeper's word."""
+
+    well: bool
+    """It is whole and current, and in the group that may write."""
+    why: str = ""
+    """What is missing for that."""
+    leads: bool = False
+    """It is the one that the web servers write to."""
+    size: int = 0
+    """How many servers are in its group, the arbiter with them; 0 outside of one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """A server that answered, and what it said."""
 
@@ -75,6 +89,8 @@ class Reached:
     backends: Mapping[str, Backend] | None = None
     """The web servers as this balancer sees them; None when its HAProxy did not answer."""
     database: Database | None = None
+    database_copy: DatabaseCopy | None = None
+    """Where several servers have the database; None where this one has it alone."""
     firewall: bool = True
     """Whether its rules are in the kernel, where there should be any."""
     release: str | None = None

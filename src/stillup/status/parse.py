@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from stillup.errors import ServerFailed
 from stillup.node.bundle import Facts
 from stillup.node.message import Json, JsonObject
-from stillup.status.observed import Asked, Backend, Database, Heartbeat, Reached
+from stillup.status.observed import Asked, Backend, Database, DatabaseCopy, Heartbeat, Reached
 
 SITE = "site"
 """The name of the HAProxy backend that holds the web servers."""
@@ -40,6 +40,7 @@ def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) 
         heartbeat=_heartbeat(told.inner("heartbeat")),
         backends=_backends(told),
         database=_database(told.inner("database")),
+        database_copy=_database_copy(told.inner("copies")),
         firewall=told.answer.get("firewall") is not False,
         release=told.text_or_none("release"),
         applied_at_s=manifest.number_or_none("at") if manifest is not None else None,
@@ -151,6 +152,18 @@ def _database(told: "_Told | None") -> Database | None:
     if told is None:
         return None
     return Database(told.answer.get("up") is True, told.text_or_none("reason") or "")
+
+
+def _database_copy(copies: "_Told | None") -> DatabaseCopy | None:
+    told = copies.inner("database") if copies is not None else None
+    if told is None:
+        return None
+    return DatabaseCopy(
+        well=told.answer.get("well") is True,
+        why=told.text("why"),
+        leads=told.answer.get("leads") is True,
+        size=int(told.number("size")),
+    )
 
 
 class _Told:

@@ -1,4 +1,4 @@
-"""What is wrong behind the balancers: the web servers, their releases, the database."""
+"""What is wrong right behind the balancers: the web servers and their releases."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,6 @@ from stillup.status.verdict import Finding, Severity
 
 def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
     """Yield every problem behind the balancers, causes before symptoms."""
-    yield from _database(farm, observed)
     up = picture.web_up(farm, observed)
     if up == ():
         yield Finding(
@@ -47,19 +46,6 @@ def _check_words(farm: Farm, observed: Observed) -> str:
     }
     word = said.pop() if len(said) == 1 else ""
     return f" (their health page: {word})" if word else ""
-
-
-def _database(farm: Farm, observed: Observed) -> Iterator[Finding]:
-    for seen in picture.seen_with(farm, observed, Role.DATABASE):
-        if seen.database is None or not seen.database.alive:
-            reason = seen.database.reason if seen.database is not None else ""
-            yield Finding(
-                "database-down",
-                Severity.DOWN,
-                f"the database on {seen.name} does not answer" + (f": {reason}" if reason else ""),
-                f"see `journalctl -u mariadb` on {seen.name}; `stillup apply` starts it again",
-                seen.name,
-            )
 
 
 def _one_web(farm: Farm, observed: Observed, name: str) -> Iterator[Finding]:

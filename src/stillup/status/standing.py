@@ -1,7 +1,8 @@
 """How each address, each server and each kind of server stands, in a line each."""
 
 from stillup.model.farm import Farm, Role, Server
-from stillup.status import picture
+from stillup.model.tiebreakers import database_arbiter
+from stillup.status import picture, rules_database
 from stillup.status.observed import Backend, Observed, Reached, Unreached
 from stillup.status.verdict import Finding, Redundancy, ServerStanding, Severity, VipStanding
 
@@ -38,25 +39,16 @@ def server_standing(
 
 def redundancy(farm: Farm, observed: Observed) -> tuple[Redundancy, ...]:
     """Return how many of each kind work; a kind that nobody could tell of counts none."""
-    balancers, webs, databases = (
-        farm.having(Role.BALANCER),
-        farm.having(Role.WEB),
-        farm.having(Role.DATABASE),
-    )
+    balancers, webs = farm.having(Role.BALANCER), farm.having(Role.WEB)
     fit = [s for s in balancers if picture.fit(observed.reached(s.name))]
     # HAProxy takes a second to see a death: what does not answer us is not counted upon.
     up = [n for n in picture.web_up(farm, observed) or () if observed.reached(n) is not None]
-    alive = [
-        seen
-        for seen in picture.seen_with(farm, observed, Role.DATABASE)
-        if seen.database is not None and seen.database.alive
-    ]
     voting = picture.voting(farm, observed)
     return (
         Redundancy("balancers", len(fit), len(balancers), 1),
         Redundancy("web servers", len(up), len(webs), 1),
         Redundancy("votes", len(voting), len(farm.servers), picture.majority(farm)),
-        Redundancy("databases", len(alive), len(databases), 1),
+        _databases(farm, observed),
     )
 
 
@@ -76,9 +68,34 @@ def _state(farm: Farm, observed: Observed, server: Server, seen: Reached) -> str
     if Role.WEB in server.roles:
         words.append(_web_state(picture.views(farm, observed, server.name)))
     if Role.DATABASE in server.roles:
-        alive = seen.database is not None and seen.database.alive
-        words.append("database answers" if alive else "database down")
+        words.append(_database_state(seen))
     return ", ".join(words)
+
+
+def _databases(farm: Farm, observed: Observed) -> Redundancy:
+    """Return how many databases work and how many must: of a group, a majority of its votes."""
+    total = len(farm.having(Role.DATABASE))
+    if total == 1:
+        seen = picture.seen_with(farm, observed, Role.DATABASE)
+        alive = [one for one in seen if one.database is not None and one.database.alive]
+        return Redundancy("databases", len(alive), total, 1)
+    well = [copy for copy in rules_database.copies(farm, observed).values() if copy.well]
+    # A majority of all who vote must live, and the arbiter, who keeps nothing, is one of them.
+    arbiters = int(database_arbiter(farm) is not None)
+    needed = (total + arbiters) // 2 + 1 - arbiters
+    here = max((copy.size for copy in well), default=0)
+    is_short = bool(arbiters and well and here <= len(well))
+    return Redundancy("databases", len(well), total, needed, missing_votes=int(is_short))
+
+
+def _database_state(seen: Reached) -> str:
+    copy = seen.database_copy
+    if copy is None:
+        alive = seen.database is not None and seen.database.alive
+        return "database answers" if alive else "database down"
+    if not copy.well:
+        return f"no current copy of the database: {copy.why}"
+    return "database is written to" if copy.leads else "database follows"
 
 
 def _balancer_state(farm: Farm, seen: Reached) -> str:

@@ -78,11 +78,13 @@ class Redundancy:
     total: int
     needed: int
     """So many must work for the farm to serve."""
+    missing_votes: int = 0
+    """So many fewer may die, as votes are missing that others have to make up for."""
 
     @property
     def may_fail(self) -> int:
         """How many may die right now, and the farm still serves."""
-        return max(0, self.working - self.needed)
+        return max(0, self.working - self.needed - self.missing_votes)
 
     @property
     def by_design(self) -> int:
