@@ -26,6 +26,7 @@ is carried on by planning again.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from stillup.deploy.births import founding
 from stillup.deploy.copies import KEPT
 from stillup.deploy.keeping import keepers, taking_lead
 from stillup.deploy.membership import rounds
@@ -64,6 +65,7 @@ def plan(situation: Situation) -> Plan:
     steps: list[Step] = [Drain(web, at, for_good=True) for web, at in situation.leaving.items()]
     steps += _leftovers(situation)
     steps += taking_lead(situation)
+    steps += founding(situation)
     for role in ORDER:
         steps += (keepers if role in KEPT else _phase)(situation, role)
         if role is Role.WEB:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stillup.deploy.births import not_founding
 from stillup.deploy.impact import disturbs_address, stops_database
 from stillup.deploy.last_copies import lost_copies
 from stillup.deploy.membership import Rounds
@@ -33,6 +34,7 @@ def refusals(situation: Situation, changing: Rounds | None) -> tuple[Refusal, ..
         *_by_hand(situation),
         *(Refusal(*words) for words in (changing.refused if changing else ())),
         *(Refusal(*words) for words in lost_copies(situation)),
+        *(Refusal(*words) for words in not_founding(situation)),
         *_ill_webs(situation),
         *_releases(situation),
     )

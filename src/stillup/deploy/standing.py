@@ -16,6 +16,8 @@ from stillup.heartbeat.settings_reader import Reader
 from stillup.model.farm import Role
 from stillup.node.message import Json, JsonObject
 
+PLAIN_DATABASE = "mariadb.service"
+"""A unit of ours only where one server has the database alone."""
 BY_APPLY = "apply"
 BY_USER = "user"
 
@@ -91,6 +93,10 @@ class Standing:
     """The release of the site that it serves; None for none."""
     copies: Mapping[Role, Copy] = field(default_factory=dict)
     """Its copies of what several servers keep."""
+    has_plain_database: bool = False
+    """It has the database alone, by what was applied last."""
+    may_found: bool = False
+    """It was told that it may found the group of database servers, and has not yet."""
 
     @property
     def to_change(self) -> bool:
@@ -157,6 +163,8 @@ def standing(server: str, answer: Compared, state: JsonObject) -> Standing:
         heartbeat(state.get("heartbeat")),
         release if isinstance(release, str) else None,
         copies(state.get("copies")),
+        PLAIN_DATABASE in (units if isinstance(units := state.get("units"), dict) else {}),
+        state.get("may_found") is True,
     )
 
 

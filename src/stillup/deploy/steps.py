@@ -142,6 +142,16 @@ WHOLE = {Role.STORAGE: "shared files whole", Role.DATABASE: "database whole"}
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Let ``server`` found the group of database servers, with what it has."""
+
+    server: str
+
+    def __str__(self) -> str:
+        return f"{self.server} may found the group of database servers, with what it has"
+
+
+@dataclass(frozen=True, slots=True)
 class TakeLead:
     """Have the web servers write to ``server``: the one that they write to leaves the farm."""
 
@@ -199,6 +209,7 @@ Step: TypeAlias = (
     | AwaitVote
     | AwaitHolder
     | AwaitWhole
+    | Found
     | TakeLead
     | Elect
     | OutwaitGrants

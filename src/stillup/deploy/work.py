@@ -18,6 +18,7 @@ from stillup.deploy.steps import (
     Elect,
     FirstRelease,
     Forget,
+    Found,
     OutwaitGrants,
     Resume,
     Step,
@@ -97,9 +98,8 @@ class Work:
                 await self._resume(step.balancer)
             case AwaitUp() | AwaitVote() | AwaitHolder() | AwaitWhole() | OutwaitGrants():
                 await self._await(step)
-            case TakeLead():
-                session = self._sessions.open[step.server]
-                await session.request("database", {"action": "take"}, within_s=TAKE_WITHIN_S)
+            case Found() | TakeLead():
+                await self._database(step)
             case Elect() | Forget():
                 await self._elect(step)
             case _:
@@ -131,6 +131,11 @@ class Work:
             await together({name: self._set_drain(name, web, drain=False) for name in at})
         for balancer in list(self._yielded):
             await together({balancer: self._vip(balancer, "resume")})
+
+    async def _database(self, step: Found | TakeLead) -> None:
+        action = "found" if isinstance(step, Found) else "take"
+        session = self._sessions.open[step.server]
+        await session.request("database", {"action": action}, within_s=TAKE_WITHIN_S)
 
     async def _drain(self, step: Drain) -> None:
         if not step.for_good:

@@ -8,7 +8,7 @@ why     what is missing for that, as a few words; "" for nothing
 peers   the other servers with a copy, by its settings: one that has left the farm file is still
         there until this server is changed
 leads   it is the one that the web servers write to; no storage server is
-born    the group exists: its copy belongs to one, or it is marked to found one
+born    its copy belongs to a group
 """
 
 from stillup.errors import ServerFailed
@@ -28,6 +28,11 @@ def copies(world: World) -> JsonObject:
     """Return this server's copies; the shape is above."""
     told = {"database": copies_database.look(world), "storage": copies_storage.look(world)}
     return {role: copy for role, copy in told.items() if copy is not None}
+
+
+def may_found(world: World) -> bool:
+    """Tell whether this server may found the database's group, and has not yet."""
+    return at(world, BIRTH).exists()
 
 
 def mark_birth(world: World) -> None:

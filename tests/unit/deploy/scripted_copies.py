@@ -27,9 +27,11 @@ class Copies:
     """Each server with a copy, and with whom by the settings that it has."""
     behind: dict[str, int] = field(default_factory=dict)
     leads: str | None = None
+    founder: str | None = None
+    """Who may found the group, or did; nobody else can join before."""
 
     def copy(self) -> "Copies":
-        return Copies(self.role, dict(self.peers), dict(self.behind), self.leads)
+        return Copies(self.role, dict(self.peers), dict(self.behind), self.leads, self.founder)
 
     def changed(self, farm: "ScriptedFarm", name: str) -> None:
         """Take note that a server was changed, by the farm file of now."""
@@ -38,8 +40,12 @@ class Copies:
         behind = [other for other in self.behind if other != name and farm.alive(other)]
         if name in self.peers and well and behind:
             farm.violations.append(f"{name} was changed while {', '.join(behind)} was behind")
-        self.peers.pop(name, None)
+        left = self.peers.pop(name, None) is not None
         self.behind.pop(name, None)
+        if left and not self.peers and len(wanted) < 2:
+            self.founder = None
+        if self.role is Role.DATABASE and len(wanted) > 1 and self.founder is None:
+            farm.violations.append(f"{name} is one of several, and nobody may found the group")
         if name in wanted and len(wanted) > 1:
             self.peers[name] = frozenset(wanted - {name})
             self.behind[name] = LOOKS
@@ -63,7 +69,16 @@ class Copies:
             "why": "joining" if left else "",
             "peers": list[Json](sorted(self.peers[name])),
             "leads": self.role is Role.DATABASE and self.leads == name,
+            "born": True,
         }
+
+    def found(self, farm: "ScriptedFarm", name: str) -> None:
+        alone = [one.name for one in farm.databases() if one.has_plain_database()]
+        if self.founder not in {None, name} or self.peers:
+            farm.violations.append(f"{name} may found a group beside that of {self.founder}")
+        if alone not in ([], [name]):
+            farm.violations.append(f"{name} may found the group, and {alone} has the data")
+        self.founder = name
 
     def take(self, name: str) -> None:
         if name in self.behind or name not in self.peers:

@@ -167,9 +167,20 @@ class ScriptedServer:
             "haproxy": self._haproxy(),
             "heartbeat": self._heartbeat(),
             "copies": told(self.farm.copies, self.name),
+            "units": {"mariadb.service": "active"} if self.has_plain_database() else {},
+            "may_found": self._may_found(),
             "release": self.release,
             "manifest": {"at": 0, "bundle": ""} if self.applied else None,
         }
+
+    def has_plain_database(self) -> bool:
+        """Tell whether it was applied as the only one that has the database."""
+        is_one = Role.DATABASE in self.server.roles and self.applied is not None
+        return is_one and self.name not in self.farm.copies[Role.DATABASE].peers
+
+    def _may_found(self) -> bool:
+        copies = self.farm.copies[Role.DATABASE]
+        return copies.founder == self.name and self.name not in copies.peers
 
     def _drain(self, arguments: Mapping[str, Json]) -> JsonObject:
         web, by = str(arguments["server"]), str(arguments["by"])
@@ -223,8 +234,12 @@ class ScriptedServer:
         return {"changed": True}
 
     def _database(self, arguments: Mapping[str, Json]) -> JsonObject:
-        assert arguments["action"] == "take"
-        self.farm.copies[Role.DATABASE].take(self.name)
+        copies = self.farm.copies[Role.DATABASE]
+        if arguments["action"] == "found":
+            copies.found(self.farm, self.name)
+        else:
+            assert arguments["action"] == "take"
+            copies.take(self.name)
         return {}
 
     def _release_list(self, _: Mapping[str, Json]) -> JsonObject:

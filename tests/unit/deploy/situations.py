@@ -20,6 +20,8 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
     whole ROLE [with NAME NAME ...]     it keeps a copy with them, which is whole; with all others
                             that have the role and are not new, if nothing is said
     ill ROLE WHY            it keeps a copy with those others, which is not whole
+    no database             it had another role when it was applied last
+    may found               it may found the group of database servers, and has not yet
     leads                   it is the database server that is written to
     gone                    no longer in the farm file, but running, and known to the balancers
 """
@@ -117,7 +119,15 @@ def _standing(one: Described, all_: list[Described]) -> Standing:
         None if new else _heartbeat(one, all_),
         _release(one),
         dict(_copies(one, all_)),
+        has_plain_database=_has_plain_database(one),
+        may_found=one.says("may found"),
     )
+
+
+def _has_plain_database(one: Described) -> bool:
+    grouped = [*one.after(f"whole {Role.DATABASE}"), *one.after(f"ill {Role.DATABASE} ")]
+    used = not one.says("new") and not one.says("no database")
+    return Role.DATABASE in one.server.roles and used and not grouped
 
 
 def _copies(one: Described, all_: list[Described]) -> Iterator[tuple[Role, Copy]]:
@@ -130,9 +140,9 @@ def _copies(one: Described, all_: list[Described]) -> Iterator[tuple[Role, Copy]
         leads = role is Role.DATABASE and one.says("leads")
         for peers in one.after(f"whole {role}"):
             named = frozenset(peers.removeprefix(" with ").split()) or frozenset(others)
-            yield role, Copy(well=True, peers=named, leads=leads)
+            yield role, Copy(well=True, peers=named, leads=leads, born=True)
         for why in one.after(f"ill {role} "):
-            yield role, Copy(well=False, why=why, peers=frozenset(others), leads=leads)
+            yield role, Copy(well=False, why=why, peers=frozenset(others), leads=leads, born=True)
 
 
 def _changes(one: Described) -> Iterator[Change]:

@@ -65,7 +65,7 @@ def test_one_that_joins(world: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_silent_keeper_is_not_well(
     world: Folder, monkeypatch: pytest.MonkeyPatch, out: str, code: int
 ) -> None:
-    _write(world, "var/lib/stillup/database-birth", "")
+    _write(world, "var/lib/stillup/database-member", "")
     _tells(world, monkeypatch, out, code)
     told = copies(world)["database"]
     assert isinstance(told, dict)
