@@ -13,6 +13,11 @@ from stillup.parts.template import render, text
 ACCOUNT = "stillup-arbiter"
 CONFIG = "/etc/stillup/arbiter.cfg"
 UNIT = "/etc/systemd/system/stillup-arbiter.service"
+ALONE = {
+    name: f"/etc/systemd/system/{name}"
+    for name in ("stillup-arbiter-alone.path", "stillup-arbiter-alone.service")
+}
+"""What looks after an arbitrator that everybody has left."""
 TLS = galera.Tls("/etc/stillup/arbiter", ACCOUNT)
 PACKAGES = ("galera-arbitrator-4",)
 
@@ -32,6 +37,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
             *tls,
             File(CONFIG, config(farm, server)),
             File(UNIT, text("database/stillup-arbiter.service")),
+            *(File(path, text(f"database/{name}")) for name, path in ALONE.items()),
         ),
         commands=(_left_alone(),),
         units=(
@@ -39,6 +45,7 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
                 "stillup-arbiter.service",
                 restart_on=(UNIT, CONFIG, *(file.path for file in tls)),
             ),
+            Unit("stillup-arbiter-alone.path", restart_on=tuple(ALONE.values())),
         ),
     )
 
