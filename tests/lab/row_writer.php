@@ -13,6 +13,9 @@ $env = array_combine($found[1], $found[2]);
 $notes = fopen('/root/rows', 'a');
 $database = null;
 for ($number = (int) $argv[1]; ; $number++) {
+    if ($number % 20 === 0) {
+        $database = null; // As after each page.
+    }
     try {
         if ($database === null) {
             $database = new PDO(
@@ -21,7 +24,9 @@ for ($number = (int) $argv[1]; ; $number++) {
                 $env['DB_PASSWORD'],
                 [PDO::ATTR_TIMEOUT => 2, PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION],
             );
-            $database->exec('CREATE TABLE IF NOT EXISTS written (number INT PRIMARY KEY) ENGINE = InnoDB');
+            if ($number % 1_000_000 === 0) {
+                $database->exec('CREATE TABLE IF NOT EXISTS written (number INT PRIMARY KEY) ENGINE = InnoDB');
+            }
         }
         $database->exec("INSERT INTO written VALUES ($number)");
         fwrite($notes, sprintf("%d %.3f\n", $number, hrtime(true) / 1e9));
