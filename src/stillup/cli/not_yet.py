@@ -10,9 +10,6 @@ from stillup.model.farm import Farm, Role
 
 def not_yet(farm: Farm) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what cannot be applied yet: the key's path, and a sentence."""
-    if len(farm.having(Role.DATABASE)) > 1:
-        name = farm.having(Role.DATABASE)[1].name
-        yield ("servers", name, "roles"), "this version runs one database server"
     storages = farm.having(Role.STORAGE)
     if len(storages) > 1:
         yield ("servers", storages[1].name, "roles"), "this version runs one storage server"
