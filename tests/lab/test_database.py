@@ -97,8 +97,9 @@ class Rows:
 
     def lost(self, server: str) -> set[int]:
         """Return what was acknowledged and is not on ``server``."""
+        acknowledged = set(self.acknowledged())
         there = self._farm.shell(server, "mariadb -BN -e 'SELECT number FROM site.written'")
-        return set(self.acknowledged()) - set(map(int, there.split()))
+        return acknowledged - set(map(int, there.split()))
 
 
 def awaited(is_so: Callable[[], bool], otherwise: str, within_s: float = 60.0) -> None:

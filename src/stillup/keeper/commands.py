@@ -60,8 +60,10 @@ def give_up(arguments: argparse.Namespace) -> int:
             "no other database server is an up-to-date member: none can be the writer"
         )
     _name(told.name, min(usable))
+    # Before that new connections still come, however few are open now.
+    ended_s = time.monotonic() + writer.HANDS_OVER_S + writer.SEEN_S
     mariadb = MariaDB(within_s=STATEMENT_S)
-    if not _wait(lambda: _count(mariadb) == 0, arguments.within):
+    if not _wait(lambda: time.monotonic() > ended_s and _count(mariadb) == 0, arguments.within):
         raise ServerFailed(
             f"{min(usable)} is the writer, and {_count(mariadb)} connections are still open here "
             f"after {arguments.within:.0f} s"

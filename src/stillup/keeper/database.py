@@ -4,6 +4,7 @@ One thread looks at MariaDB and carries steps out, five times a second, under a 
 peer asks it how it stands. One names the writer, as that may wait for the group. HTTP has its own.
 """
 
+import math
 import os
 import signal
 import socket
@@ -47,6 +48,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._look = Look(Report(Phase.UNREAD))
         self._looked_s = now_s
+        self._wrote_s = -math.inf
         self._declared_s: float | None = now_s if marks.has("founding") else None
         self._reason = "it has just begun"
         self._renew, self._end = threading.Event(), threading.Event()
@@ -73,9 +75,10 @@ class Keeper:
         look = self._look
         if look.report.phase is not Phase.MEMBER or time.monotonic() - self._looked_s > STALE_S:
             return 503, f"not usable: {look.report.phase.value}"
-        return (
-            (200, "the writer") if look.writer == self._settings.name else (404, "not the writer")
-        )
+        was_s_ago = time.monotonic() - self._wrote_s
+        if writer.is_said(self._settings.name, look.writer, was_s_ago):
+            return 200, "the writer"
+        return 404, "not the writer"
 
     def state(self, question: dict[str, str]) -> tuple[int, bytes]:
         """Return the signed state; who founds makes this server forget its saved view."""
@@ -114,6 +117,8 @@ class Keeper:
             told = self._peers.told(now_s)
             seen = self._seen(look, told, now_s)
             self._look, self._looked_s = look, now_s
+            if look.writer == self._settings.name:
+                self._wrote_s = now_s
             step = self._pace.allowed(next_step(seen), now_s)
             self._say(step)
             self._carry_out(step, look, now_s)

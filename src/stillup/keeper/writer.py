@@ -24,6 +24,12 @@ more to see that a server is gone; the new name waits in the group until then an
 STEADY_S = 10.0
 """How long a writer that the group still has stays in any case: two that cannot hear one another
 must not take the role from each other again and again."""
+HANDS_OVER_S = 1.5
+"""How long a server that was the writer, and is well, goes on saying so: until every HAProxy has seen
+that the new one says so too. If both stopped and began by the table alone, connections in between
+would find nobody."""
+SEEN_S = 1.0
+"""Within which every HAProxy has seen that a server does not say so any more."""
 EACH_S = 1.0
 """How much longer the next in order waits."""
 
@@ -61,6 +67,14 @@ def wants(roles: Roles) -> bool:
         return roles.named_s >= turn_s or in_order[:1] == [roles.name]
     silent_s = roles.silent_s.get(roles.writer, 0.0)
     return silent_s >= SILENT_S + turn_s and roles.named_s >= STEADY_S
+
+
+def is_said(name: str, writer: str | None, was_s_ago: float) -> bool:
+    """Whether ``name``, a usable member, tells HAProxy that it is the writer.
+
+    ``was_s_ago``: how long ago it was named the writer as it knew; infinite for never.
+    """
+    return writer == name or was_s_ago < HANDS_OVER_S
 
 
 def naming(roles: Roles, *, has_table: bool) -> tuple[str, ...]:
