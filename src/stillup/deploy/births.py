@@ -62,18 +62,17 @@ def _unreached(situation: Situation) -> list[str]:
 
 
 def _born(situation: Situation) -> list[str]:
-    """Return who belongs to a group, or was told to found one."""
+    """Return who belongs to a group, or was told to found one.
+
+    Who had the database alone since then has only a memory of it.
+    """
     return [
         name
         for name in _servers(situation)
         if name in situation.standings
-        and (situation.standings[name].may_found or _belongs(situation, name))
+        and situation.standings[name].has_group
+        and not situation.standings[name].has_plain_database
     ]
-
-
-def _belongs(situation: Situation, name: str) -> bool:
-    copy = situation.copy(name, Role.DATABASE)
-    return copy is not None and copy.born
 
 
 def _alone(situation: Situation) -> list[str]:

@@ -26,8 +26,6 @@ class Copy:
     """Who else has one, by the settings that this server goes by now."""
     leads: bool = False
     """It is the one that is written to."""
-    born: bool = False
-    """It belongs to a group, or was told that it may found one."""
 
 
 def copies(data: Json) -> Mapping[Role, Copy]:
@@ -44,5 +42,4 @@ def _copy(told: Mapping[str, Json]) -> Copy:
         str(told.get("why") or ""),
         frozenset(map(str, peers)) if isinstance(peers, list) else frozenset(),
         told.get("leads") is True,
-        told.get("born") is True,
     )

@@ -95,8 +95,8 @@ class Standing:
     """Its copies of what several servers keep."""
     has_plain_database: bool = False
     """It has the database alone, by what was applied last."""
-    may_found: bool = False
-    """It was told that it may found the group of database servers, and has not yet."""
+    has_group: bool = False
+    """It belongs to a group of database servers, or may found one."""
 
     @property
     def to_change(self) -> bool:
@@ -164,7 +164,7 @@ def standing(server: str, answer: Compared, state: JsonObject) -> Standing:
         release if isinstance(release, str) else None,
         copies(state.get("copies")),
         PLAIN_DATABASE in (units if isinstance(units := state.get("units"), dict) else {}),
-        state.get("may_found") is True,
+        state.get("has_group") is True,
     )
 
 

@@ -8,18 +8,28 @@ why     what is missing for that, as a few words; "" for nothing
 peers   the other servers with a copy, by its settings: one that has left the farm file is still
         there until this server is changed
 leads   it is the one that the web servers write to; no storage server is
-born    its copy belongs to a group
 """
 
 from stillup.errors import ServerFailed
 from stillup.node import copies_database, copies_storage
 from stillup.node.disk import write_whole
 from stillup.node.message import JsonObject
+from stillup.node.recover import known
 from stillup.node.said import first_lines
 from stillup.node.world import World, at
 
 BIRTH = "/var/lib/stillup/database-birth"
 """Its being there lets this server's keeper found the database's group, once."""
+MEMBER = "/var/lib/stillup/database-member"
+"""The keeper's mark of a server that belongs to a group."""
+MEMORIES = (
+    *(f"/var/lib/stillup/database-{mark}" for mark in ("member", "joining", "settled", "founding")),
+    "/var/lib/mysql/grastate.dat",
+    "/var/lib/mysql/gvwstate.dat",
+)
+"""What tells the keeper and Galera of the group that a server is in."""
+PLAIN = "mariadb.service"
+"""A unit of ours only where one server has the database alone."""
 KEEPER = "/usr/lib/stillup/keeper"
 TAKE_S = 60.0
 
@@ -30,13 +40,20 @@ def copies(world: World) -> JsonObject:
     return {role: copy for role, copy in told.items() if copy is not None}
 
 
-def may_found(world: World) -> bool:
-    """Tell whether this server may found the database's group, and has not yet."""
-    return at(world, BIRTH).exists()
+def has_group(world: World) -> bool:
+    """Tell whether this server belongs to a group of database servers, or may found one."""
+    return any(at(world, mark).exists() for mark in (BIRTH, MEMBER))
 
 
 def mark_birth(world: World) -> None:
-    """Let this server found the database's group, with what its MariaDB has now."""
+    """Let this server found the database's group, with what its MariaDB has now.
+
+    If it has run alone meanwhile, what it remembers of a group of before is out of date (an apply that
+    was taken back leaves such a memory), and would have it wait for who was in it.
+    """
+    if PLAIN in known(world).units():
+        for path in MEMORIES:
+            at(world, path).unlink(missing_ok=True)
     place = at(world, BIRTH)
     place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     write_whole(place, b"this server founds the database's group\n")

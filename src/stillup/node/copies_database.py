@@ -15,8 +15,6 @@ from stillup.node.world import World, at
 
 SETTINGS = "/etc/stillup/database.json"
 KEEPER = "/usr/lib/stillup/keeper"
-MEMBER = "/var/lib/stillup/database-member"
-"""The keeper's mark of a server that belongs to a group."""
 ANSWERS_S = 3.0
 WELL = "member"
 
@@ -36,7 +34,6 @@ def look(world: World) -> JsonObject | None:
         "why": "" if well else str(told.get("reason") or phase or "not known"),
         "peers": others,
         "leads": well and writer is not None and writer == settings.get("name"),
-        "born": at(world, MEMBER).exists(),
         "phase": phase if isinstance(phase, str) else "",
         "writer": writer if isinstance(writer, str) else None,
         "size": size if isinstance(size, int) else 0,

@@ -10,7 +10,7 @@ haproxy     [{"backend","server","status","weight","drain","check","sessions","s
 database    {"up": bool, "uptime_s": int, "connections": int} or {"up": false, "reason"};
             null where none is managed
 copies      what it says of its copies of the database and the files; see ``stillup.node.copies``
-may_found   it may found the group of database servers, and has not yet
+has_group   it belongs to a group of database servers, or may found one
 firewall    whether its rules are in the kernel; null where none is managed
 release     the current release of the site; null if there is none
 manifest    {"at": seconds since 1970, "bundle": sha256}; null if nothing was ever applied
@@ -23,7 +23,7 @@ import os
 from stillup.errors import ServerFailed
 from stillup.node import daemon, haproxy, release
 from stillup.node.compare import Known
-from stillup.node.copies import copies, may_found
+from stillup.node.copies import copies, has_group
 from stillup.node.disk import read_regular
 from stillup.node.message import Json, JsonObject
 from stillup.node.recover import known
@@ -56,7 +56,7 @@ def state(world: World) -> JsonObject:
         "haproxy": _haproxy(world),
         "database": _database(world) if DATABASE_UNIT in units else None,
         "copies": copies(world),
-        "may_found": may_found(world),
+        "has_group": has_group(world),
         "firewall": _firewall(world) if FIREWALL_UNIT in units else None,
         "release": release.current(world),
         "manifest": _manifest(ours),

@@ -5,6 +5,7 @@ import hashlib
 from stillup.model import limits
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Bundle, Check, Command, File, Health, Unit
+from stillup.node.copies import MEMORIES
 from stillup.parts import ports
 from stillup.parts.base import kept_running
 from stillup.parts.template import render
@@ -21,8 +22,6 @@ failed, and with it the hash of the password; the reason is on its standard erro
 ACCOUNT = "the site's database and its account"
 """The command's name; the plan looks for it."""
 UNIT = "mariadb.service"
-MEMBER = "/var/lib/stillup/database-member"
-"""The keeper's mark of a server that belongs to a group."""
 MARK = "stillup_accounts"
 """A role without rights: it marks the accounts that stillup made."""
 
@@ -97,8 +96,7 @@ def _alone() -> Command:
     group: from now on it writes what no position in the group tells of, and a server that once was in
     the group with it, and comes back, must not take its own older copy for the same.
     """
-    files = " ".join(f"/var/lib/mysql/{name}" for name in ("grastate.dat", "gvwstate.dat"))
-    files = f"{MEMBER} {files}"
+    files = " ".join(MEMORIES)
     return Command(
         "the database's group is over",
         ("/bin/sh", "-euc", f"systemctl stop {UNIT}; rm -f {files}; systemctl start {UNIT}"),

@@ -27,7 +27,6 @@ def test_a_farm_of_what_no_part_can_do_yet_is_refused(
     assert run(["render", "-f", str(annotated), "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr().err
     assert "servers.data2.roles: this version runs one storage server [not-yet]" in told
-    assert "servers.data2.roles: this version runs one database server [not-yet]" in told
     assert not (tmp_path / "out").exists()
 
 

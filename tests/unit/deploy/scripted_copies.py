@@ -69,7 +69,6 @@ class Copies:
             "why": "joining" if left else "",
             "peers": list[Json](sorted(self.peers[name])),
             "leads": self.role is Role.DATABASE and self.leads == name,
-            "born": True,
         }
 
     def found(self, farm: "ScriptedFarm", name: str) -> None:

@@ -168,7 +168,7 @@ class ScriptedServer:
             "heartbeat": self._heartbeat(),
             "copies": told(self.farm.copies, self.name),
             "units": {"mariadb.service": "active"} if self.has_plain_database() else {},
-            "may_found": self._may_found(),
+            "has_group": self._has_group(),
             "release": self.release,
             "manifest": {"at": 0, "bundle": ""} if self.applied else None,
         }
@@ -178,9 +178,9 @@ class ScriptedServer:
         is_one = Role.DATABASE in self.server.roles and self.applied is not None
         return is_one and self.name not in self.farm.copies[Role.DATABASE].peers
 
-    def _may_found(self) -> bool:
+    def _has_group(self) -> bool:
         copies = self.farm.copies[Role.DATABASE]
-        return copies.founder == self.name and self.name not in copies.peers
+        return copies.founder == self.name or self.name in copies.peers
 
     def _drain(self, arguments: Mapping[str, Json]) -> JsonObject:
         web, by = str(arguments["server"]), str(arguments["by"])

@@ -21,7 +21,7 @@ lines ``local RELEASE`` if it matters, then ``->`` and the plan. Words:
                             that have the role and are not new, if nothing is said
     ill ROLE WHY            it keeps a copy with those others, which is not whole
     no database             it had another role when it was applied last
-    may found               it may found the group of database servers, and has not yet
+    has a group             it belongs to a group of database servers, or may found one
     leads                   it is the database server that is written to
     gone                    no longer in the farm file, but running, and known to the balancers
 """
@@ -120,14 +120,17 @@ def _standing(one: Described, all_: list[Described]) -> Standing:
         _release(one),
         dict(_copies(one, all_)),
         has_plain_database=_has_plain_database(one),
-        may_found=one.says("may found"),
+        has_group=one.says("has a group") or bool(_groups(one)),
     )
 
 
+def _groups(one: Described) -> list[str]:
+    return [*one.after(f"whole {Role.DATABASE}"), *one.after(f"ill {Role.DATABASE} ")]
+
+
 def _has_plain_database(one: Described) -> bool:
-    grouped = [*one.after(f"whole {Role.DATABASE}"), *one.after(f"ill {Role.DATABASE} ")]
     used = not one.says("new") and not one.says("no database")
-    return Role.DATABASE in one.server.roles and used and not grouped
+    return Role.DATABASE in one.server.roles and used and not _groups(one)
 
 
 def _copies(one: Described, all_: list[Described]) -> Iterator[tuple[Role, Copy]]:
@@ -140,9 +143,9 @@ def _copies(one: Described, all_: list[Described]) -> Iterator[tuple[Role, Copy]
         leads = role is Role.DATABASE and one.says("leads")
         for peers in one.after(f"whole {role}"):
             named = frozenset(peers.removeprefix(" with ").split()) or frozenset(others)
-            yield role, Copy(well=True, peers=named, leads=leads, born=True)
+            yield role, Copy(well=True, peers=named, leads=leads)
         for why in one.after(f"ill {role} "):
-            yield role, Copy(well=False, why=why, peers=frozenset(others), leads=leads, born=True)
+            yield role, Copy(well=False, why=why, peers=frozenset(others))
 
 
 def _changes(one: Described) -> Iterator[Change]:

@@ -35,14 +35,12 @@ def _tells(world: Folder, monkeypatch: pytest.MonkeyPatch, out: str, code: int =
 
 
 def test_the_writer(world: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    _write(world, "var/lib/stillup/database-member", "")
     _tells(world, monkeypatch, json.dumps(MEMBER))
     assert copies(world)["database"] == {
         "well": True,
         "why": "",
         "peers": ["db2"],
         "leads": True,
-        "born": True,
         "phase": "member",
         "writer": "db1",
         "size": 3,
@@ -53,21 +51,15 @@ def test_one_that_joins(world: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     _tells(world, monkeypatch, json.dumps({**MEMBER, "phase": "joining", "reason": "it joins"}))
     told = copies(world)["database"]
     assert isinstance(told, dict)
-    assert (told["well"], told["why"], told["leads"], told["born"]) == (
-        False,
-        "it joins",
-        False,
-        False,
-    )
+    assert (told["well"], told["why"], told["leads"]) == (False, "it joins", False)
 
 
 @pytest.mark.parametrize(("out", "code"), [("", 1), ("no JSON", 1), ("[1]", 0)])
 def test_a_silent_keeper_is_not_well(
     world: Folder, monkeypatch: pytest.MonkeyPatch, out: str, code: int
 ) -> None:
-    _write(world, "var/lib/stillup/database-member", "")
     _tells(world, monkeypatch, out, code)
     told = copies(world)["database"]
     assert isinstance(told, dict)
     assert (told["well"], told["why"]) == (False, "the database's keeper does not answer")
-    assert (told["born"], told["peers"]) == (True, ["db2"])
+    assert told["peers"] == ["db2"]
