@@ -8,8 +8,6 @@
 
 declare(strict_types=1);
 
-preg_match_all("/^env\[(\w+)\] = '(.*)'$/m", file_get_contents(glob('/etc/php/*/fpm/pool.d/site-env.conf')[0]), $found);
-$env = array_combine($found[1], $found[2]);
 $notes = fopen('/root/rows', 'a');
 $database = null;
 for ($number = (int) $argv[1]; ; $number++) {
@@ -18,6 +16,9 @@ for ($number = (int) $argv[1]; ; $number++) {
     }
     try {
         if ($database === null) {
+            // As PHP-FPM has it now: the way to the database changes with the number of its servers.
+            preg_match_all("/^env\[(\w+)\] = '(.*)'$/m", file_get_contents(glob('/etc/php/*/fpm/pool.d/site-env.conf')[0]), $found);
+            $env = array_combine($found[1], $found[2]);
             $database = new PDO(
                 "mysql:host={$env['DB_HOST']};dbname={$env['DB_NAME']}",
                 $env['DB_USER'],
