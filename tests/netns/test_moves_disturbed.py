@@ -1,11 +1,13 @@
 """Moves that something comes in the way of: rules that are flushed, daemons that are replaced."""
 
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
-from tests.netns.farm import BALANCERS, built, run, wait_for, whole
+from tests.netns.farm import BALANCERS, VIP, built, run, wait_for, whole
 from tests.netns.moving_farm import MovingFarm
 
 from stillup.heartbeat.control import ask
@@ -29,17 +31,26 @@ def farm(moving: MovingFarm) -> Iterator[MovingFarm]:
         yield made
 
 
+OPEN = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 80)):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_rules_that_are_flushed_in_a_drain_are_there_again_in_whole(farm: MovingFarm) -> None:
-    came = farm.users(5.0, "--rate", "20", "--tunnels", "1")
-    time.sleep(0.5)
-    farm.move("lb2")
-    wait_for(lambda: "taken" in farm.let_in("lb2"), "lb2 passes on")
-    for _ in range(4):
-        before = farm.let_in("lb2")
-        run(*farm.enter("lb2"), "nft", "flush", "ruleset")
-        # Renewed five times a lease; what is passed on is renewed but once a second by itself.
-        wait_for(lambda before=before: farm.let_in("lb2") >= before, "all is back", 0.4)  # type: ignore[misc] # bound now
-    came.seen()
+    argv = [*farm.enter("client"), sys.executable, "-c", OPEN, VIP]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:
+        assert user.stdout is not None
+        assert user.stdout.readline() == b"open\n"
+        farm.move("lb2")
+        wait_for(lambda: "taken" in farm.let_in("lb2"), "lb2 passes on")
+        for _ in range(4):
+            before = farm.let_in("lb2")
+            run(*farm.enter("lb2"), "nft", "flush", "ruleset")
+            # The lease is renewed five times in its time, what is passed on once a second.
+            wait_for(lambda before=before: farm.let_in("lb2") >= before, "all is back", 0.6)  # type: ignore[misc] # bound now
 
 
 def test_a_daemon_replaced_in_the_middle_of_a_move_goes_on_with_it(farm: MovingFarm) -> None:
