@@ -25,12 +25,14 @@ def farm(namespaces: None, tmp_path: Path) -> Iterator[MovingFarm]:
 def test_open_connections_live_on_through_moves_and_reloads(farm: MovingFarm) -> None:
     came = farm.users(14.0, "--rate", "100", "--downloads", "5", "--uploads", "2", "--tunnels", "2")
     time.sleep(1.0)
-    for taker in ("lb2", "lb1"):
+    for giver, taker in (("lb1", "lb2"), ("lb2", "lb1")):
         farm.move(taker)
+        assert farm.handing(giver)["draining"]
         for name in SERVERS:
             farm.reload(name)
-        assert farm.handing("lb2" if taker == "lb1" else "lb1")["draining"]
-        assert farm.handing(taker)["forwards"]
+        if giver == "lb1":  # what was opened at lb2 in the second between is short, and may be over
+            assert farm.handing(giver)["draining"]
+            assert farm.handing(taker)["forwards"]
     seen = came.seen()
 
     assert (seen.failed, seen.cut) == ({}, {})
