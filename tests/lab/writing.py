@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +123,7 @@ class _Connection:
             try:
                 async with asyncio.timeout(1.0):
                     self.streams = await asyncio.open_connection(self.address, 80)
+                    _ask_the_kernel(self.streams[1])
             except (OSError, TimeoutError) as error:
                 raise _Refused(type(error).__name__) from error
         reader, writer = self.streams
@@ -146,6 +148,18 @@ class _Connection:
             # A reset, so that hundreds of them leave nothing behind.
             self.streams[1].transport.abort()
             self.streams = None
+
+
+def _ask_the_kernel(writer: asyncio.StreamWriter) -> None:
+    """Have the kernel ask a silent balancer whether it knows the connection still.
+
+    One that died while it had a request says nothing ever; whoever has the address by then does
+    not know the connection, and says so.
+    """
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+        connection.setsockopt(socket.IPPROTO_TCP, option, 1)
 
 
 async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> str:

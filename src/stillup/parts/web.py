@@ -5,6 +5,7 @@ server's PHP version.
 """
 
 import json
+import re
 
 from stillup.model.farm import Farm, Role, Secrets, Server
 from stillup.node.bundle import Absent, Bundle, Check, Directory, Facts, File, Health, Link, Unit
@@ -18,6 +19,8 @@ NGINX_SITE = "/etc/nginx/conf.d/site.conf"
 SHARED = "/etc/stillup/site-shared.json"
 OPCACHE = "/usr/lib/stillup/opcache.php"
 SESSIONS = "/usr/lib/stillup/sessions.php"
+UPLOADS = ("uploads", "files", "media", "wp-content/uploads")
+"""Where users' files are in most sites: nothing there is run, nor in the shared folders."""
 PING = f"http://127.0.0.1:{ports.PING}/ping"
 
 
@@ -47,6 +50,7 @@ def _nginx(farm: Farm, server: Server) -> Bundle:
         "server": server,
         "balancers": farm.having(Role.BALANCER),
         "root": _document_root(farm),
+        "uploads": (*UPLOADS, *_shared_pages(farm)),
         "ports": ports,
     }
     return Bundle(
@@ -123,6 +127,14 @@ def _shared(farm: Farm) -> tuple[File, ...]:
         return ()
     settings = {"mount": farm.storage.mount, "folders": folders}
     return (File(SHARED, json.dumps(settings, indent=2) + "\n"),)
+
+
+def _shared_pages(farm: Farm) -> tuple[str, ...]:
+    """Return the shared folders as nginx's expressions see them: below the folder that it serves."""
+    root = farm.site.document_root.strip("./")
+    inside = [f"{folder}/".removeprefix(f"{root}/" if root else "") for folder in farm.site.shared]
+    names = [folder.strip("/") for folder in inside if folder not in {"./", ""}]
+    return tuple(re.escape(name) for name in names if name not in UPLOADS)
 
 
 def _document_root(farm: Farm) -> str:
