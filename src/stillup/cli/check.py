@@ -15,7 +15,6 @@ from stillup.cli.arguments import Subparsers
 from stillup.cli.context import load_farm_text
 from stillup.cli.files import FileRefused
 from stillup.cli.local_files import Finding, findings
-from stillup.cli.not_yet import not_yet
 from stillup.cli.secrets_file import given_secrets, secrets_path
 from stillup.errors import EXIT_DONE, EXIT_INPUT
 from stillup.model.farm import Farm, Role
@@ -82,16 +81,10 @@ def _checked(path: Path) -> _Checked:
     found = list(findings(read.farm, path, datetime.now(UTC)))
     problems = _problems(read, path, (one for one in found if one.is_problem))
     notes = (
-        *_not_yet(read.farm),
         *_unused(read.farm),
         *(one for one in found if not one.is_problem),
     )
     return _Checked(read.farm, (*problems, *secrets), notes)
-
-
-def _not_yet(farm: Farm) -> Iterable[Finding]:
-    for path, told in not_yet(farm):
-        yield Finding(path, f"{told}, so `apply` refuses it", "not-yet", is_problem=False)
 
 
 def _unused(farm: Farm) -> Iterable[Finding]:

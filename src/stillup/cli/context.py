@@ -11,7 +11,6 @@ from pathlib import Path
 from stillup.cli.certificate import PairRefused
 from stillup.cli.files import read_file
 from stillup.cli.local_files import beside, own_certificate
-from stillup.cli.not_yet import not_yet
 from stillup.cli.secrets_file import complete_secrets, given_secrets
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
@@ -33,13 +32,7 @@ def load_farm(path: Path) -> Farm:
     read = load_farm_text(path)
     if not isinstance(read, FarmText):
         raise InputRefused(listing(read))
-    if too_new := [_problem(read, path, key, told) for key, told in not_yet(read.farm)]:
-        raise InputRefused(listing(too_new))
     return read.farm
-
-
-def _problem(read: FarmText, path: Path, key: Key, told: str) -> Problem:
-    return Problem(str(path), read.lines.line(key), shown_path(key), told, "not-yet")
 
 
 def load_farm_text(path: Path) -> FarmText | tuple[Problem, ...]:

@@ -36,13 +36,17 @@ class Disk:
     console: IPv4Address | None = None
     """Where this host enters it from, if it runs as User-Mode Linux; None if it does not."""
 
+    fuse: bool = False
+    """Whether it mounts file systems that are processes (Gluster's) and needs the device for it."""
+
     @property
     def links(self) -> JsonObject:
-        """What the machine's record says of its network and its kernel."""
+        """What the machine's record says of its network, its kernel and its devices."""
         direct = {} if self.direct is None else {"direct": str(self.direct)}
         sixth = {} if self.sixth is None else {"sixth": str(self.sixth)}
         kernel = {} if self.console is None else {"kernel": uml.KIND, "console": str(self.console)}
-        return {"address": str(self.address), **direct, **sixth, **kernel}
+        fuse = {"fuse": True} if self.fuse else {}
+        return {"address": str(self.address), **direct, **sixth, **kernel, **fuse}
 
 
 def is_as_wanted(home: Home, disk: Disk) -> bool:
@@ -151,7 +155,7 @@ def _write_network(upper: Path, image: Path, disk: Disk) -> None:
     _write(upper, image, "etc/network/interfaces", text)
 
 
-_LINKS = ("address", "direct", "sixth", "kernel", "console")
+_LINKS = ("address", "direct", "sixth", "kernel", "console", "fuse")
 
 
 def _links(record: JsonObject) -> JsonObject:

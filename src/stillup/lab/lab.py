@@ -25,7 +25,8 @@ from stillup.lab.state import (
     write_file,
     write_record,
 )
-from stillup.model.farm import Farm, Server
+from stillup.model.farm import Farm, Role, Server
+from stillup.parts import storage
 
 _BOOT_S = 90.0
 _UML_BOOT_S = 240.0
@@ -233,6 +234,7 @@ class Lab:
             self._direct(server),
             sixth(self.farm, server.address),
             console_address(self.farm) if server.name in as_uml else None,
+            fuse=_mounts_by_fuse(self.farm, server),
         )
 
     def _boot(self, wanted: disk.Disk, server: Server, stop: Event) -> None:
@@ -346,3 +348,9 @@ def list_labs() -> tuple[Home, ...]:
     if not LABS.is_dir():
         return ()
     return tuple(Home(path) for path in sorted(LABS.iterdir()) if not path.name.startswith("."))
+
+
+def _mounts_by_fuse(farm: Farm, server: Server) -> bool:
+    return storage.is_several(farm) and (
+        server in storage.members(farm) or Role.WEB in server.roles
+    )

@@ -84,7 +84,7 @@ def _become_machine(home: Home, server: str, group: Path) -> NoReturn:
             uml.connect(record)
             uml.become(home.machine(server), server, record)
         _mount_disk(home.machine(server), str(record["image"]))
-        nspawn = _nspawn(home, server)
+        nspawn = _nspawn(home, server, fuse=record.get("fuse") is True)
         os.execvpe(nspawn[0], nspawn, _ENVIRONMENT)  # noqa: S606  # an argument list
     except (LabFailed, OSError) as error:
         os.write(2, f"stillup: {server} does not boot: {error}\n".encode())
@@ -103,7 +103,7 @@ def _mount_disk(folder: Path, image: str) -> None:
     mount("overlay", folder / "root", "overlay", data=layers)
 
 
-def _nspawn(home: Home, server: str) -> list[str]:
+def _nspawn(home: Home, server: str, *, fuse: bool) -> list[str]:
     return [
         "systemd-nspawn",
         "--quiet",
@@ -121,6 +121,8 @@ def _nspawn(home: Home, server: str) -> list[str]:
         "--timezone=off",
         "--link-journal=no",
         "--console=read-only",
+        # For the servers that mount a file system which is a process; no other machine has it.
+        *(["--bind=/dev/fuse"] if fuse else []),
     ]
 
 

@@ -19,6 +19,7 @@ from stillup.parts import (
     galera,
     heartbeat,
     nfs,
+    storage,
     web,
 )
 from stillup.parts.merge import merge
@@ -51,6 +52,7 @@ def wanted(
         fragments.append(_database(farm, server, secrets, code, keeps_old=keeps_old))
     fragments.append(arbiter.wanted(farm, server, secrets))
     fragments.append(nfs.wanted(farm, server))
+    fragments.append(storage.wanted(farm, server, code))
     if Role.WEB in server.roles:
         fragments.append(database_proxy.wanted(farm, server))
         fragments.append(web.wanted(farm, server, secrets, facts))

@@ -8,8 +8,8 @@ watches that the table is there and puts it back.
 
 from stillup.model.farm import Farm, Role, Server
 from stillup.node.bundle import Bundle, Check, Command, Directory, Facts, File, Health, Unit
-from stillup.parts import arbiter, galera, heartbeat, nfs, ports
-from stillup.parts.ports import DATABASE, NFS, PEERS
+from stillup.parts import arbiter, galera, heartbeat, nfs, ports, storage
+from stillup.parts.ports import BRICKS, DATABASE, GLUSTERD, NFS, PEERS
 from stillup.parts.template import render, text
 
 RULES = "/etc/stillup/firewall.nft"
@@ -75,6 +75,7 @@ def rules(farm: Farm, server: Server, came_in_by: int = 0) -> str:
             "is_nfs": Role.STORAGE in server.roles and nfs.is_only(farm),
             "nfs_port": NFS,
             **_group(farm, server),
+            **_storage(farm, server),
             "ssh_ports": f"{{ {', '.join(map(str, ports))} }}" if len(ports) > 1 else ports[0],
         },
     )
@@ -89,4 +90,14 @@ def _group(farm: Farm, server: Server) -> dict[str, object]:
         "databases": farm.having(Role.DATABASE),
         "members": galera.members(farm) if several else (),
         "group_ports": ports,
+    }
+
+
+def _storage(farm: Farm, server: Server) -> dict[str, object]:
+    """Return what the rules of several storage servers and their arbiter ask for."""
+    members = storage.members(farm)
+    return {
+        "is_storage_member": server in members,
+        "storage_users": tuple(dict.fromkeys((*members, *farm.having(Role.WEB)))),
+        "gluster_ports": f"{{ {GLUSTERD}, {BRICKS.start}-{BRICKS.stop - 1} }}",
     }

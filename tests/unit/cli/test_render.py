@@ -20,16 +20,6 @@ def rendered(farm: Path, out: Path, *words: str) -> int:
     return run(["-f", str(farm), "render", "--out", str(out), *words])
 
 
-def test_a_farm_of_what_no_part_can_do_yet_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    annotated = Path(__file__).parents[3] / "examples" / "annotated.toml"
-    assert run(["render", "-f", str(annotated), "--out", str(tmp_path / "out")]) == 2
-    told = capsys.readouterr().err
-    assert "servers.data2.roles: this version runs one storage server [not-yet]" in told
-    assert not (tmp_path / "out").exists()
-
-
 def test_each_server_has_its_files_and_a_list_of_the_rest(
     farm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

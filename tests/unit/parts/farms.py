@@ -58,4 +58,5 @@ CASES = (
     Case("several", GOLDEN / "several" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
     Case("three", GOLDEN / "three" / "farm.toml", Facts(12, "8.2", "ens18", "3.11")),
     Case("pair", GOLDEN / "pair" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
+    Case("shared", GOLDEN / "shared" / "farm.toml", Facts(13, "8.4", "eth0", "3.13")),
 )

@@ -93,6 +93,7 @@ def test_every_configuration_of_an_engine_is_watched(case: Case) -> None:
         "/etc/systemd/system/apt-daily-upgrade.timer.d/stillup.conf",
         "/etc/needrestart/conf.d/stillup.conf",
         "/etc/systemd/journald.conf.d/stillup.conf",
+        "/etc/logrotate.d/glusterfs-common",
         "/etc/logrotate.d/stillup-php",
         "/usr/lib/stillup/save-server-state",
         "/usr/lib/stillup/opcache.php",

@@ -1,4 +1,4 @@
-"""Every file of every server of four farms, as it would be installed, compared with golden files.
+"""Every file of every server of five farms, as it would be installed, compared with golden files.
 
 ``REWRITE=1`` writes them anew; the difference is then reviewed as code. Left out are the
 daemons' own code and units, which are not made here. What is no file stands in ``bundle.txt``.

@@ -1,0 +1,216 @@
+"""Gluster on this server: looked at, and told. Every command is bounded."""
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import assert_never
+
+from stillup.errors import ServerFailed
+from stillup.keeper import storage_answers as answers
+from stillup.keeper import storage_step as step
+from stillup.keeper.storage_seen import Brick, Disk, Storage, Volume
+from stillup.keeper.storage_settings import BRICK, STATE, VOLUME, StorageSettings
+
+ASK_S = 10.0
+ACT_S = 180.0
+"""Gluster's own bound for one command is two minutes."""
+MARK = "trusted.glusterfs.volume-id"
+INDEX = Path(BRICK) / ".glusterfs/indices/xattrop"
+HEAL_MOUNT = Path("/run/stillup/storage/heal")
+MOST_HEALED = 5000
+
+
+@dataclass(slots=True)
+class Gluster:
+    """The way to this server's Gluster."""
+
+    settings: StorageSettings
+    pending_from_s: float | None = field(default=None)
+
+    def look(self, now_s: float) -> Storage:
+        """Return how things stand, at the monotonic time ``now_s``."""
+        folder = Path(STATE).parent
+        code, _ = _run(["gluster", "get-state", "glusterd", "odir", str(folder), "file", "pool"])
+        if code:
+            return Storage(answers=False)
+        pool = answers.pool((folder / "pool").read_text(encoding="utf-8", errors="replace"))
+        pending = _pending()
+        if not pending:
+            self.pending_from_s = None
+        elif self.pending_from_s is None:
+            self.pending_from_s = now_s
+        return Storage(
+            answers=True,
+            volume=pool.volume,
+            connected=pool.connected,
+            known=pool.known,
+            elsewhere=self._elsewhere() if pool.volume is None else {},
+            disk=_disk(),
+            runs=pool.runs,
+            pending=pending,
+            pending_since_s=0.0 if self.pending_from_s is None else now_s - self.pending_from_s,
+            whole=self._whole(pool.volume),
+        )
+
+    def _elsewhere(self) -> dict[str, bool | None]:
+        found: dict[str, bool | None] = {}
+        for member in self.settings.members:
+            if member != self.settings.own:
+                # Asking is all that Gluster lets another server do.
+                code, told = _run(["gluster", f"--remote-host={member.address}", "volume", "list"])
+                found[member.address] = None if code else answers.knows_volume(told)
+        return found
+
+    def _whole(self, volume: Volume | None) -> bool | None:
+        """Ask all bricks, where bricks are to go."""
+        members = {Brick(m.address, m.is_arbiter) for m in self.settings.members}
+        if volume is None or not set(volume.bricks) - members:
+            return None
+        code, told = _run(["gluster", "--mode=script", "volume", "status", VOLUME, "--xml"])
+        if code or not answers.all_run(told, volume):
+            return False
+        code, told = _run([*_GLUSTER, "heal", VOLUME, "statistics", "heal-count"])
+        return code == 0 and answers.behind(told) == 0
+
+    def act(self, wanted: step.Step) -> None:
+        """Carry out one step.
+
+        Raises:
+            ServerFailed: If Gluster refused, with its own words.
+        """
+        match wanted:
+            case step.Wait() | step.Rest():
+                return
+            case step.ResetBrick():
+                self._reset()
+            case step.Heal():
+                self._heal()
+            case _:
+                for arguments in _commands(wanted):
+                    _do(*arguments)
+
+    def _reset(self) -> None:
+        own = _brick(self.settings.own.address)
+        # Stops what Gluster believes to run; then the folder is taken as it is.
+        _run([*_GLUSTER, "reset-brick", VOLUME, own, "start"], ACT_S)
+        try:
+            _do("reset-brick", VOLUME, own, own, "commit", "force")
+        except ServerFailed:
+            # Told of the volume by the others, it takes its own folder for a new one until it has
+            # read it all from its disk once. The next look tries again.
+            _run(["systemctl", "restart", "glusterd.service"], ACT_S)
+            raise
+
+    def _heal(self) -> None:
+        """Look each file up that is behind: Gluster heals what a client comes upon.
+
+        Its own healer passes over a file that was made while a server was joining and that is
+        missing there; looking it up by its name makes it there.
+        """
+        code, told = _run([*_GLUSTER, "heal", VOLUME, "info"], ACT_S)
+        if code:
+            raise ServerFailed(f"gluster volume heal info: {_last(told)}")
+        names = answers.entries(told)
+        HEAL_MOUNT.mkdir(parents=True, exist_ok=True)
+        server = self.settings.own.address
+        options = [f"--volfile-server={server}", f"--volfile-id=/{VOLUME}", "--attribute-timeout=0"]
+        code, told = _run(["glusterfs", *options, "--entry-timeout=0", str(HEAL_MOUNT)], ACT_S)
+        if code:
+            raise ServerFailed(f"the volume could not be mounted to heal it: {_last(told)}")
+        try:
+            paths = [f"{HEAL_MOUNT}{path}" for path in names[:MOST_HEALED]]
+            _run(["stat", "--format=", "--", str(HEAL_MOUNT), *paths], ACT_S)
+        finally:
+            _run(["umount", "--lazy", str(HEAL_MOUNT)])
+        _do("heal", VOLUME)
+
+
+_GLUSTER = ("gluster", "--mode=script", "volume")
+
+
+def _commands(wanted: "step.Step") -> list[list[str]]:
+    """Return the commands of a step, each below ``gluster volume``."""
+    match wanted:
+        case step.Create(bricks):
+            kind = ["arbiter", "1"] if any(b.is_arbiter for b in bricks) else []
+            places = [_brick(brick.address) for brick in bricks]
+            # Forced, as a brick beside the system on one disk is no mistake here.
+            return [["create", VOLUME, "replica", str(len(bricks)), *kind, *places, "force"]]
+        case step.Start():
+            return [["start", VOLUME, "force"]]
+        case step.SetOptions(options):
+            return [["set", VOLUME, *(word for option in options for word in option)]]
+        case step.ReplaceBrick(old, new):
+            return [["replace-brick", VOLUME, _brick(old), _brick(new), "commit", "force"]]
+        case step.RemoveBrick(address, left):
+            return [["remove-brick", VOLUME, "replica", str(left), _brick(address), "force"]]
+        case step.AddBrick(brick, count):
+            kind = ["arbiter", "1"] if brick.is_arbiter else []
+            return [
+                ["add-brick", VOLUME, "replica", str(count), *kind, _brick(brick.address), "force"]
+            ]
+        case step.Detach(address):
+            return [["detach", address]]
+        case step.Wait() | step.Rest() | step.ResetBrick() | step.Heal():
+            return []
+    assert_never(wanted)
+
+
+def _do(*arguments: str) -> None:
+    if arguments[0] == "detach":
+        command = ["gluster", "--mode=script", "peer", "detach", *arguments[1:], "force"]
+    else:
+        command = [*_GLUSTER, *arguments]
+    code, told = _run(command, ACT_S)
+    if code:
+        raise ServerFailed(f"gluster {' '.join(command[2:4])}: {_last(told)}")
+
+
+def _last(told: str) -> str:
+    lines = [line for line in told.splitlines() if line.strip()]
+    return lines[-1].strip()[:300] if lines else "no answer"
+
+
+def _brick(address: str) -> str:
+    return f"{address}:{BRICK}"
+
+
+def _run(command: list[str], within_s: float = ASK_S) -> tuple[int, str]:
+    """Return a command's exit code and its output; 124 when it took too long."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=within_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return 124, f"no answer within {within_s:.0f} s"
+    except OSError as error:
+        return 127, f"{command[0]}: {error.strerror}"
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def _disk() -> Disk:
+    folder = Path(BRICK)
+    try:
+        names = list(folder.iterdir())
+    except FileNotFoundError:
+        return Disk.EMPTY
+    try:
+        os.getxattr(folder, MARK)
+    except OSError:
+        return Disk.FOREIGN if names else Disk.EMPTY
+    return Disk.OURS
+
+
+def _pending() -> int:
+    """Count the files that this brick knows to be behind elsewhere: Gluster's index of them."""
+    try:
+        names = [place.name for place in INDEX.iterdir()]
+    except OSError:
+        return 0
+    return sum(not name.startswith("xattrop-") for name in names)

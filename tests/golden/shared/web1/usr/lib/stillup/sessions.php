@@ -1,0 +1,171 @@
+<?php
+
+/*
+ * Keeps PHP's sessions in the site's database, so that no user is logged out when a web server
+ * dies, is rebooted or comes back empty. PHP loads it before every page (auto_prepend_file); it
+ * connects only when a page starts a session, and a page that brings its own session handler
+ * simply replaces it.
+ *
+ * Requests of one session run one after another, as with PHP's own files: a lock in the
+ * database, waited for a few seconds at most, so that a lock left behind by a dead web server
+ * costs its user a moment and not the session. Tried and rejected: memcached on every web
+ * server with replicas, which forgets sessions as soon as one of them comes back empty.
+ */
+
+declare(strict_types=1);
+
+namespace Stillup;
+
+final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestampHandlerInterface
+{
+    private const CONNECT_SECONDS = 5;
+    private const LOCK_SECONDS = 5;
+    /** A session that is only read is marked as used this often, not with every page. */
+    private const TOUCH_SECONDS = 60;
+    private const NO_SUCH_TABLE = '42S02';
+
+    private ?\PDO $database = null;
+    /** The session that is loaded and locked, by the hash of its identity. */
+    private ?string $key = null;
+    /** @var array{data: string, touched: int}|null */
+    private ?array $row = null;
+
+    public function open(string $path, string $name): bool
+    {
+        return true;
+    }
+
+    public function read(string $id): string|false
+    {
+        return $this->attempt(fn () => $this->load($id)['data'] ?? '');
+    }
+
+    /** Asked first, in strict mode: an identity that we did not give out is not taken. */
+    public function validateId(string $id): bool
+    {
+        return $this->attempt(fn () => $this->load($id) !== null);
+    }
+
+    public function write(string $id, string $data): bool
+    {
+        return $this->attempt(function () use ($id, $data): bool {
+            $this->run(
+                'INSERT INTO stillup_sessions (id, data, touched) VALUES (?, ?, ?)
+                 ON DUPLICATE KEY UPDATE data = VALUES(data), touched = VALUES(touched)',
+                [self::key($id), $data, time()],
+            );
+            return true;
+        });
+    }
+
+    public function updateTimestamp(string $id, string $data): bool
+    {
+        if ($this->key === self::key($id) && time() - ($this->row['touched'] ?? 0) < self::TOUCH_SECONDS) {
+            return true;
+        }
+        return $this->write($id, $data);
+    }
+
+    public function destroy(string $id): bool
+    {
+        return $this->attempt(function () use ($id): bool {
+            $this->run('DELETE FROM stillup_sessions WHERE id = ?', [self::key($id)]);
+            return true;
+        });
+    }
+
+    public function gc(int $lifetime): int|false
+    {
+        return $this->attempt(
+            fn () => $this->run(
+                'DELETE FROM stillup_sessions WHERE touched < ? LIMIT 10000',
+                [time() - $lifetime],
+            )->rowCount()
+        );
+    }
+
+    public function close(): bool
+    {
+        // The end of the connection is the end of the lock, whatever became of the page.
+        $this->database = $this->key = $this->row = null;
+        return true;
+    }
+
+    /** The session's row, locked; null when there is none or it is too old. */
+    private function load(string $id): ?array
+    {
+        $key = self::key($id);
+        if ($this->key === $key) {
+            return $this->row;
+        }
+        $locked = $this->run('SELECT GET_LOCK(?, ?)', ['session:' . substr(bin2hex($key), 0, 48), self::LOCK_SECONDS]);
+        if ((int) $locked->fetchColumn() !== 1) {
+            error_log('sessions: a session stayed locked for ' . self::LOCK_SECONDS . ' s; going on without its lock');
+        }
+        $oldest = time() - (int) ini_get('session.gc_maxlifetime');
+        $row = $this->run('SELECT data, touched FROM stillup_sessions WHERE id = ? AND touched >= ?', [$key, $oldest])->fetch();
+        $this->key = $key;
+        $this->row = $row === false ? null : ['data' => (string) $row['data'], 'touched' => (int) $row['touched']];
+        return $this->row;
+    }
+
+    private function run(string $sql, array $values): \PDOStatement
+    {
+        try {
+            return $this->execute($sql, $values);
+        } catch (\PDOException $error) {
+            if ($error->getCode() !== self::NO_SUCH_TABLE) {
+                throw $error;
+            }
+        }
+        $this->database()->exec(
+            'CREATE TABLE IF NOT EXISTS stillup_sessions (
+                id BINARY(32) NOT NULL PRIMARY KEY,
+                data MEDIUMBLOB NOT NULL,
+                touched INT UNSIGNED NOT NULL,
+                KEY touched (touched)
+            ) ENGINE = InnoDB'
+        );
+        return $this->execute($sql, $values);
+    }
+
+    private function execute(string $sql, array $values): \PDOStatement
+    {
+        $statement = $this->database()->prepare($sql);
+        $statement->execute($values);
+        return $statement;
+    }
+
+    private function database(): \PDO
+    {
+        return $this->database ??= new \PDO(
+            sprintf('mysql:host=%s;dbname=%s;charset=utf8mb4', getenv('DB_HOST'), getenv('DB_NAME')),
+            (string) getenv('DB_USER'),
+            (string) getenv('DB_PASSWORD'),
+            [
+                \PDO::ATTR_TIMEOUT => self::CONNECT_SECONDS,
+                \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
+                \PDO::ATTR_DEFAULT_FETCH_MODE => \PDO::FETCH_ASSOC,
+            ],
+        );
+    }
+
+    /** What is stored is a hash: who reads the table (a back-up) cannot take a session over. */
+    private static function key(string $id): string
+    {
+        return hash('sha256', $id, true);
+    }
+
+    /** Does $work; a database that does not answer is a session that cannot start, told in the log. */
+    private function attempt(callable $work): mixed
+    {
+        try {
+            return $work();
+        } catch (\PDOException $error) {
+            error_log('sessions: ' . $error->getMessage());
+            return false;
+        }
+    }
+}
+
+session_set_save_handler(new Sessions(), true);
