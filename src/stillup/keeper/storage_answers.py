@@ -59,6 +59,7 @@ def _volume(told: dict[str, str], volume: str) -> Volume:
             Brick(told[f"{brick}.hostname"], is_arbiter=arbiters == 1 and brick == bricks[-1])
             for brick in bricks
         ),
+        id=told.get(f"{volume}.id", ""),
         started=told.get(f"{volume}.status") == "Started",
         options={key.removeprefix(prefix): v for key, v in told.items() if key.startswith(prefix)},
     )

@@ -11,8 +11,8 @@ from stillup.keeper.storage_gluster import Gluster
 from stillup.keeper.storage_seen import Storage
 from stillup.keeper.storage_settings import STATE, StorageSettings
 
-BUSY_S = 1.0
-CALM_S = 4.0
+BUSY_S = 2.0
+CALM_S = 5.0
 REFUSED_S = 5.0
 OLD_S = 15.0
 

@@ -1,7 +1,9 @@
 """Gluster on this server: looked at, and told. Every command is bounded."""
 
 import os
+import shutil
 import subprocess
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
@@ -16,7 +18,8 @@ ASK_S = 10.0
 ACT_S = 180.0
 """Gluster's own bound for one command is two minutes."""
 MARK = "trusted.glusterfs.volume-id"
-INDEX = Path(BRICK) / ".glusterfs/indices/xattrop"
+OWN_FOLDER = ".glusterfs"
+INDEX = Path(BRICK) / OWN_FOLDER / "indices/xattrop"
 HEAL_MOUNT = Path("/run/stillup/storage/heal")
 MOST_HEALED = 5000
 
@@ -46,7 +49,7 @@ class Gluster:
             connected=pool.connected,
             known=pool.known,
             elsewhere=self._elsewhere() if pool.volume is None else {},
-            disk=_disk(),
+            disk=_disk(pool.volume),
             runs=pool.runs,
             pending=pending,
             pending_since_s=0.0 if self.pending_from_s is None else now_s - self.pending_from_s,
@@ -82,6 +85,8 @@ class Gluster:
         match wanted:
             case step.Wait() | step.Rest():
                 return
+            case step.Clear():
+                _clear()
             case step.ResetBrick():
                 self._reset()
             case step.Heal():
@@ -152,7 +157,7 @@ def _commands(wanted: "step.Step") -> list[list[str]]:
             ]
         case step.Detach(address):
             return [["detach", address]]
-        case step.Wait() | step.Rest() | step.ResetBrick() | step.Heal():
+        case step.Wait() | step.Rest() | step.Clear() | step.ResetBrick() | step.Heal():
             return []
     assert_never(wanted)
 
@@ -194,17 +199,29 @@ def _run(command: list[str], within_s: float = ASK_S) -> tuple[int, str]:
     return done.returncode, done.stdout.decode(errors="replace")
 
 
-def _disk() -> Disk:
+def _disk(volume: Volume | None) -> Disk:
     folder = Path(BRICK)
     try:
-        names = list(folder.iterdir())
+        # Gluster's own folder holds no file that is not beside it by its name.
+        holds_files = any(place.name != OWN_FOLDER for place in folder.iterdir())
     except FileNotFoundError:
         return Disk.EMPTY
     try:
-        os.getxattr(folder, MARK)
+        mark = str(uuid.UUID(bytes=os.getxattr(folder, MARK)))
     except OSError:
-        return Disk.FOREIGN if names else Disk.EMPTY
-    return Disk.OURS
+        return Disk.FOREIGN if holds_files else Disk.EMPTY
+    if volume is not None and mark == volume.id:
+        return Disk.OURS
+    return Disk.FOREIGN if holds_files else Disk.BARE
+
+
+def _clear() -> None:
+    """Take Gluster's marks off the brick's folder, and its own folder away."""
+    folder = Path(BRICK)
+    shutil.rmtree(folder / OWN_FOLDER, ignore_errors=True)
+    for name in os.listxattr(folder):
+        if name.startswith("trusted.") and not name.startswith("trusted.overlay."):
+            os.removexattr(folder, name)
 
 
 def _pending() -> int:

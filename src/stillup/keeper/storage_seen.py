@@ -10,7 +10,10 @@ class Disk(Enum):
 
     EMPTY = "empty"
     OURS = "ours"
-    """It bears the mark of the volume (or of one, while the volume is not known)."""
+    """It bears the volume's mark."""
+    BARE = "bare"
+    """It bears the mark of another volume, or of one that nobody knows, and holds no file: what is
+    left when the making of a volume fails half way."""
     FOREIGN = "foreign"
     """Files without the volume's mark, or with another's: somebody's, and not ours to take."""
 
@@ -28,6 +31,8 @@ class Volume:
     """The volume as this server's Gluster knows it."""
 
     bricks: tuple[Brick, ...]
+    id: str = ""
+    """Its UUID, which is also the mark on its bricks."""
     started: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
 

@@ -9,7 +9,8 @@ What holds whatever is seen:
 
 1. A volume is *made* only by the first member, only when every member answers, is in the pool
    and knows of none, and never over a folder that holds anything. A server that comes back empty
-   while others have the volume can therefore not begin another one.
+   while others have the volume can therefore not begin another one. What a making that failed
+   left behind (a mark, and no file) is cleared first.
 2. A brick is *given back its files* only when its folder is empty and it is not running, and
    only while a majority is connected, a server with the files among them. A folder that holds
    something is never emptied, and never taken for a brick.
@@ -40,6 +41,11 @@ class Wait:
 @dataclass(frozen=True, slots=True)
 class Rest:
     """All is as it should be, as far as this server can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Take the mark of a volume that never came to be off this server's folder without files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Heal:
 Step: TypeAlias = (
     Wait
     | Rest
+    | Clear
     | Create
     | Start
     | SetOptions
@@ -161,11 +168,13 @@ def _without_volume(settings: StorageSettings, seen: Storage) -> Step:
     having = [m.name for m in others if seen.elsewhere.get(m.address)]
     if having:
         return Wait(f"{having[0]} knows the volume and will tell this server of it")
-    if seen.disk is not Disk.EMPTY:
+    if seen.disk in {Disk.OURS, Disk.FOREIGN}:
         return Wait("no server knows the volume, and this server's brick folder holds files")
     silent = [m.name for m in others if seen.elsewhere.get(m.address) is None]
     if silent:
         return Wait(f"the volume is made when every server answers; {' and '.join(silent)} not yet")
+    if seen.disk is Disk.BARE:
+        return Clear()
     if settings.own != settings.members[0]:
         return Wait(f"{settings.members[0].name} makes the volume")
     apart = _missing(settings, seen.connected)
@@ -183,6 +192,8 @@ def _own_brick(settings: StorageSettings, seen: Storage, volume: Volume) -> Step
         return Wait("this server's brick folder holds files that are not the volume's")
     if seen.disk is Disk.OURS:
         return Start()
+    if seen.disk is Disk.BARE:
+        return Clear()
     sources = {b.address for b in volume.bricks if not b.is_arbiter} - {own}
     if not sources & seen.connected:
         return Wait("this server's brick is empty, and no other server with the files is connected")

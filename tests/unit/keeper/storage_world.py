@@ -140,12 +140,10 @@ class World:
         """
         match wanted:
             case step.Create(bricks):
-                _never(any(s.version for s in self.servers), "a second volume")
-                _never(any(s.disk is not Disk.EMPTY for s in self.servers), "over files")
-                new = replace(self, bricks=bricks, version=1)
-                owners = [self.server(b.address) for b in bricks]
-                made = [replace(s, disk=Disk.OURS, fresh=True, version=1) for s in owners]
-                return new.with_servers(*made)
+                return self._created(bricks)
+            case step.Clear():
+                _never(server.disk is not Disk.BARE, "a mark taken off files")
+                return self.with_servers(replace(server, disk=Disk.EMPTY))
             case step.Start():
                 return replace(self, started=True)
             case step.SetOptions():
@@ -153,11 +151,23 @@ class World:
             case step.ResetBrick():
                 _never(server.disk is not Disk.EMPTY, "files emptied")
                 return self.with_servers(replace(server, disk=Disk.OURS, fresh=False))
-            case step.ReplaceBrick(old, new_address):
+            case step.ReplaceBrick() | step.RemoveBrick() | step.AddBrick():
+                return self._changed(server, wanted)
+            case step.Detach(address):
+                _never(any(b.address == address for b in self.bricks), "a brick's server let go")
+                return self
+            case step.Wait() | step.Rest() | step.Heal():
+                return self
+
+    def _changed(
+        self, server: Server, wanted: step.ReplaceBrick | step.RemoveBrick | step.AddBrick
+    ) -> "World":
+        match wanted:
+            case step.ReplaceBrick(old, new):
                 kinds = {b.address: b.is_arbiter for b in self.bricks}
-                added = Brick(new_address, kinds[old])
+                added = Brick(new, kinds[old])
                 bricks = tuple(added if b.address == old else b for b in self.bricks)
-                return self._laid_out(server, bricks, gone=old, came=new_address)
+                return self._laid_out(server, bricks, gone=old, came=new)
             case step.RemoveBrick(address, left):
                 bricks = tuple(b for b in self.bricks if b.address != address)
                 _never(len(bricks) != left, "miscounted")
@@ -165,11 +175,15 @@ class World:
             case step.AddBrick(brick, count):
                 _never(len(self.bricks) + 1 != count, "miscounted")
                 return self._laid_out(server, (*self.bricks, brick), came=brick.address)
-            case step.Detach(address):
-                _never(any(b.address == address for b in self.bricks), "a brick's server let go")
-                return self
-            case step.Wait() | step.Rest() | step.Heal():
-                return self
+
+    def _created(self, bricks: tuple[Brick, ...]) -> "World":
+        _never(any(s.version for s in self.servers), "a second volume")
+        if any(s.disk is Disk.BARE for s in self.servers):
+            return self  # Gluster refuses.
+        _never(any(s.disk is not Disk.EMPTY for s in self.servers), "over files")
+        owners = [self.server(b.address) for b in bricks]
+        made = [replace(s, disk=Disk.OURS, fresh=True, version=1) for s in owners]
+        return replace(self, bricks=bricks, version=1).with_servers(*made)
 
     def _laid_out(
         self, by: Server, bricks: tuple[Brick, ...], *, gone: str = "", came: str = ""

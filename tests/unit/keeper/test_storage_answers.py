@@ -29,6 +29,7 @@ Peer2.othernames:
 
 [Volumes]
 Volume1.name: stillup
+Volume1.id: dcdb3907-5831-4619-ab90-d3e007a86580
 Volume1.status: Started
 Volume1.brickcount: 3
 Volume1.Brick1.path: 10.77.0.11:/srv/stillup/brick/data
@@ -63,7 +64,9 @@ def test_the_state_of_a_pool(word: str, runs: bool) -> None:  # noqa: FBT001
         connected=frozenset({"10.77.0.13"}),
         known=frozenset({"10.77.0.12", "10.77.0.13"}),
         volume=Volume(
-            BRICKS, started=True, options={"network.ping-timeout": "3", "auth.allow": "10.77.0.14"}
+            BRICKS,
+            id="dcdb3907-5831-4619-ab90-d3e007a86580",
+            options={"network.ping-timeout": "3", "auth.allow": "10.77.0.14"},
         ),
         runs=runs,
     )

@@ -35,6 +35,9 @@ def happenings(world: World) -> Iterator[World]:
     yield world.with_servers(*(replace(s, on=False, cut=False) for s in world.servers))
     yield world.with_servers(*(replace(s, on=True, cut=False) for s in world.servers)).settled()
     yield world.healed()
+    if not world.version and all(s.disk is Disk.EMPTY for s in world.servers):
+        # The making failed half way.
+        yield world.with_servers(*(replace(s, disk=Disk.BARE) for s in members[:2]))
     written = _written(world)
     if written is not None:
         yield written
@@ -92,16 +95,12 @@ def carried_on(world: World) -> World:
     world = world.with_servers(*(replace(s, on=True, cut=False) for s in world.servers)).settled()
     for _ in range(60):
         world = world.healed()
-        steps = [(s, wanted) for s, wanted in world.next_steps() if _does(wanted)]
-        after = world if not steps else world.done(*steps[0]).settled()
-        if after == world:
+        steps = [world.done(*each).settled() for each in world.next_steps()]
+        changed = [after for after in steps if after != world]
+        if not changed:
             return world
-        world = after
+        world = changed[0]
     raise AssertionError("the keepers do not come to rest")
-
-
-def _does(wanted: step.Step) -> bool:
-    return not isinstance(wanted, step.Wait | step.Rest | step.Detach)
 
 
 def left_to_a_person(end: World, wanted: set[Brick]) -> bool:
