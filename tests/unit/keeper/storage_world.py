@@ -107,8 +107,8 @@ class World:
         others = [s for s in self.together(server) if s != server]
         volume = Volume(
             self.bricks,
-            self.started,
-            settings(self.farm, server.name).options if self.options else {},
+            started=self.started,
+            options=settings(self.farm, server.name).options if self.options else {},
         )
         bricks = [self.server(b.address) for b in self.bricks]
         return Storage(

@@ -95,6 +95,7 @@ def test_every_configuration_of_an_engine_is_watched(case: Case) -> None:
         "/etc/systemd/journald.conf.d/stillup.conf",
         "/etc/logrotate.d/glusterfs-common",
         "/etc/logrotate.d/stillup-php",
+        "/etc/stillup/site-shared.json",
         "/usr/lib/stillup/save-server-state",
         "/usr/lib/stillup/opcache.php",
     }
