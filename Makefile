@@ -27,6 +27,7 @@ bench:            ## side by side with the others; three quarters of an hour
 	$(BIN)/python -m bench.apply
 	$(BIN)/python -m bench.heartbeat
 	$(BIN)/python -m bench.failover
+	$(BIN)/python -m bench.storage
 	$(BIN)/python -m bench.check
 
 clean:
