@@ -86,8 +86,10 @@ def wait_whole(lab: RunningLab) -> float:
     """Wait until every copy is whole again by itself; return after how many seconds."""
     began_s = time.monotonic()
     while time.monotonic() < began_s + WHOLE_S:
-        said = [lab.shell(name, "cat /run/stillup/storage/state.json") for name in STORAGES]
-        if all(json.loads(words)["well"] for words in said):
+        # One that just boots has looked at nothing yet.
+        look = "cat /run/stillup/storage/state.json"
+        said = [lab.shell(name, look, check=False) for name in STORAGES]
+        if all(words and json.loads(words)["well"] for words in said):
             return time.monotonic() - began_s
         time.sleep(1.0)
     raise AssertionError(f"not whole after {WHOLE_S} s: {said}")
