@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = Path(__file__).with_name("small_files.py")
 LIMIT_S = 1800.0
 WARM = "read, again"
-OF_LOCAL = 60.0
+OF_LOCAL = 20.0
 """A warm read of a shared file, by that of a local one: PHP opens such a file once a request."""
 
-GLUSTER = f"""\
+FARM = f"""\
 [farm]
 name = "bench-storage"
 [network]
@@ -40,12 +40,12 @@ shared = ["uploads"]
 [tls]
 enabled = false
 [servers]
-web1 = {{ address = "10.0.0.4", roles = ["balancer", "web", "database"] }}
-web2 = {{ address = "10.0.0.5", roles = ["web"] }}
+lb1  = {{ address = "10.0.0.2", roles = ["balancer"] }}
+web1 = {{ address = "10.0.0.4", roles = ["web", "database"] }}
 st1  = {{ address = "10.0.0.6", roles = ["storage"] }}
 """
 SECOND = 'st2  = { address = "10.0.0.7", roles = ["storage"] }\n'
-KINDS = {"Gluster": GLUSTER + SECOND, "NFS": GLUSTER}
+KINDS = {"Gluster": FARM + SECOND, "NFS": FARM}
 
 
 def main() -> int:
