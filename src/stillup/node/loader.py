@@ -51,10 +51,17 @@ def fetch():
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
+def changed_s(path):
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        # Another session has just put it in place, or taken it away.
+        return time.time()
+
 def tidy():
     others = [path for path in base.glob("node-*") if path != home]
-    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    stale = [path for path in base.glob(".new-*") if path.stat().st_mtime < time.time() - 3600]
+    others.sort(key=changed_s, reverse=True)
+    stale = [path for path in base.glob(".new-*") if changed_s(path) < time.time() - 3600]
     for path in [*others[2:], *stale]:
         shutil.rmtree(path, ignore_errors=True)
 
