@@ -15,8 +15,7 @@ from stillup.cli.secrets_file import complete_secrets, given_secrets
 from stillup.errors import InputRefused
 from stillup.model.document import MOST_BYTES
 from stillup.model.farm import Farm, Secrets
-from stillup.model.problems import Path as Key
-from stillup.model.problems import Problem, listing, printable, shown_path
+from stillup.model.problems import Problem, listing, printable
 from stillup.model.read import FarmText, read_farm_text
 from stillup.model.secrets import GivenSecrets
 from stillup.servers.connection import Access

@@ -221,7 +221,7 @@ def test_a_farm_that_keeps_all_twice_is_told_with_its_tie_breakers(
     change(farm, 'source = "site/"', 'shared = ["uploads"]\nsource = "site/"')
     assert run(["check", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [note["code"] for note in told["notes"]] == ["not-yet", "self-signed"]
+    assert [note["code"] for note in told["notes"]] == ["self-signed"]
     assert [
         (one["role"], one["servers"], one["tie_breaker"], one["survives"])
         for one in told["redundancy"]
