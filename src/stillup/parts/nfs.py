@@ -49,20 +49,29 @@ def wanted(farm: Farm, server: Server) -> Bundle:
         directories=tuple(item for part in parts for item in part.directories),
         files=tuple(item for part in parts for item in part.files),
         links=tuple(dict.fromkeys(item for part in parts for item in part.links)),
-        commands=tuple(item for part in parts for item in part.commands),
-        units=tuple(dict.fromkeys(item for part in parts for item in part.units)),
+        commands=tuple(dict.fromkeys(item for part in parts for item in part.commands)),
+        units=tuple(item for part in parts for item in part.units),
         healths=tuple(item for part in parts for item in part.healths),
     )
 
 
-def _masked(units: tuple[str, ...]) -> tuple[tuple[Link, ...], tuple[Unit, ...]]:
-    """Return what keeps units from ever running, and stops them where they do."""
+def _masked(units: tuple[str, ...]) -> tuple[tuple[Link, ...], Command]:
+    """Return what keeps units from ever running, and stops them where they do.
+
+    A command and no ``Unit``: those are the ones that should run, as ``status`` sees it.
+    """
     links = tuple(Link(f"/etc/systemd/system/{unit}", "/dev/null") for unit in units)
-    return links, tuple(Unit(unit, enabled=False, running=False) for unit in units)
+    runs = f"systemctl --quiet is-active {' '.join(units)}"
+    stop = Command(
+        f"no {units[0].partition('.')[0]}",
+        ("/usr/bin/systemctl", "stop", *units),
+        unless=("/bin/sh", "-c", f"! {runs}"),
+    )
+    return links, stop
 
 
 def _storage(farm: Farm, server: Server) -> Bundle:
-    links, off = _masked((*PORTMAPPER, *OLDER))
+    (links, stop), (older, stop_older) = _masked(PORTMAPPER), _masked(OLDER)
     values = {
         "farm": farm,
         "server": server,
@@ -91,15 +100,16 @@ def _storage(farm: Farm, server: Server) -> Bundle:
             kept_running("nfs-mountd.service"),
             kept_running("nfsdcld.service"),
         ),
-        links=links,
-        units=(*off, Unit(SERVER, reload_on=(EXPORTS,), restart_on=(SETTINGS, SERVER_UNIT))),
+        links=(*links, *older),
+        commands=(stop, stop_older),
+        units=(Unit(SERVER, reload_on=(EXPORTS,), restart_on=(SETTINGS, SERVER_UNIT))),
         healths=(Health("NFS answers", answers),),
     )
 
 
 def _web(farm: Farm, server: Server) -> Bundle:
     mount = farm.storage.mount
-    links, off = _masked(PORTMAPPER)
+    links, stop = _masked(PORTMAPPER)
     values = {"mount": mount, "storage": farm.having(Role.STORAGE)[0], "ports": ports}
     look = f"mountpoint -q {mount} && ls {mount} >/dev/null"
     return Bundle(
@@ -108,8 +118,8 @@ def _web(farm: Farm, server: Server) -> Bundle:
         packages=("nfs-common",),
         files=(File(MOUNT_UNIT, render("nfs/stillup-shared.service.j2", values)),),
         links=links,
-        commands=(files_folder(farm),) if farm.site.shared == WHOLE else (),
-        units=(*off, Unit(MOUNT, restart_on=(MOUNT_UNIT,))),
+        commands=(stop, files_folder(farm)) if farm.site.shared == WHOLE else (stop,),
+        units=(Unit(MOUNT, restart_on=(MOUNT_UNIT,))),
         healths=(
             Health(
                 "the shared storage is mounted",

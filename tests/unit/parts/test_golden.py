@@ -51,7 +51,6 @@ def described(bundle: Bundle) -> list[str]:
         ),
         *(
             f"unit {unit.name}"
-            + ("" if unit.enabled and unit.running else " off")
             + "".join(f"\n  reload on {path}" for path in unit.reload_on)
             + "".join(f"\n  restart on {path}" for path in unit.restart_on)
             for unit in bundle.units
