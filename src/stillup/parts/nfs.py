@@ -102,7 +102,7 @@ def _storage(farm: Farm, server: Server) -> Bundle:
         ),
         links=(*links, *older),
         commands=(stop, stop_older),
-        units=(Unit(SERVER, reload_on=(EXPORTS,), restart_on=(SETTINGS, SERVER_UNIT))),
+        units=(Unit(SERVER, reload_on=(EXPORTS,), restart_on=(SETTINGS, SERVER_UNIT)),),
         healths=(Health("NFS answers", answers),),
     )
 
@@ -119,7 +119,7 @@ def _web(farm: Farm, server: Server) -> Bundle:
         files=(File(MOUNT_UNIT, render("nfs/stillup-shared.service.j2", values)),),
         links=links,
         commands=(stop, files_folder(farm)) if farm.site.shared == WHOLE else (stop,),
-        units=(Unit(MOUNT, restart_on=(MOUNT_UNIT,))),
+        units=(Unit(MOUNT, restart_on=(MOUNT_UNIT,)),),
         healths=(
             Health(
                 "the shared storage is mounted",
