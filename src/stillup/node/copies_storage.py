@@ -1,4 +1,7 @@
-"""What this server says of its copy of the storage, where several servers keep one."""
+"""What this server says of the shared storage, where several servers keep it: its copy, its mount.
+
+Daemons look and write down what they saw, so this is quick whatever hangs.
+"""
 
 import json
 
@@ -8,20 +11,19 @@ from stillup.node.world import World, at
 
 SETTINGS = "/etc/stillup/storage.json"
 STATE = "/run/stillup/storage/state.json"
+MOUNT = "/etc/stillup/shared.json"
+WATCHED = "/run/stillup/shared.json"
 OLD_S = 15.0
 
 
 def look(world: World) -> JsonObject | None:
-    """Return the copy as ``stillup.node.copies`` has it; None where no group of servers is.
-
-    The keeper looks every few seconds and writes it down, so this is quick whatever hangs.
-    """
+    """Return the copy as ``stillup.node.copies`` has it; None where no group of servers is."""
     given = _read(world, SETTINGS)
     members, arbiter, name = given.get("members"), given.get("arbiter"), given.get("name")
     if not isinstance(members, dict) or name == arbiter:
         return None
     told = _read(world, STATE)
-    why = _silent(world) or str(told.get("why", ""))
+    why = _silent(world, STATE, "the storage's keeper does not look") or str(told.get("why", ""))
     return {
         "well": not why and told.get("well") is True,
         "why": why,
@@ -31,12 +33,21 @@ def look(world: World) -> JsonObject | None:
     }
 
 
-def _silent(world: World) -> str:
+def mounted(world: World) -> JsonObject | None:
+    """Return how the mounted storage is; None where Gluster's is not mounted."""
+    if not _read(world, MOUNT):
+        return None
+    told = _read(world, WATCHED)
+    why = _silent(world, WATCHED, "nobody looks at the shared storage") or str(told.get("why", ""))
+    return {"well": not why and told.get("well") is True, "why": why}
+
+
+def _silent(world: World, path: str, words: str) -> str:
     try:
-        age_s = world.wall_s() - at(world, STATE).stat().st_mtime
+        age_s = world.wall_s() - at(world, path).stat().st_mtime
     except OSError:
-        age_s = OLD_S
-    return "" if age_s < OLD_S else "the storage's keeper does not look"
+        return words
+    return "" if age_s < OLD_S else words
 
 
 def _read(world: World, path: str) -> JsonObject:

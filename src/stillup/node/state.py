@@ -9,6 +9,7 @@ haproxy     [{"backend","server","status","weight","drain","check","sessions","s
             "drained_by": "user"|"apply"|null}]; null if none answers
 database    {"up": bool, "uptime_s": int, "connections": int} or {"up": false, "reason"};
             null where none is managed
+shared      {"well", "why"} of the shared storage that is mounted here; null where Gluster's is not
 copies      what it says of its copies of the database and the files; see ``stillup.node.copies``
 has_group   it belongs to a group of database servers, or may found one
 firewall    whether its rules are in the kernel; null where none is managed
@@ -24,6 +25,7 @@ from stillup.errors import ServerFailed
 from stillup.node import daemon, haproxy, release
 from stillup.node.compare import Known
 from stillup.node.copies import copies, has_group
+from stillup.node.copies_storage import mounted
 from stillup.node.disk import read_regular
 from stillup.node.message import Json, JsonObject
 from stillup.node.recover import known
@@ -57,6 +59,7 @@ def state(world: World) -> JsonObject:
         "database": _database(world) if DATABASE_UNIT in units else None,
         "copies": copies(world),
         "has_group": has_group(world),
+        "shared": mounted(world),
         "firewall": _firewall(world) if FIREWALL_UNIT in units else None,
         "release": release.current(world),
         "manifest": _manifest(ours),

@@ -18,7 +18,14 @@ from dataclasses import replace
 
 from stillup.errors import ServerUnreachable
 from stillup.model.farm import Farm, Role
-from stillup.status import picture, rules_address, rules_database, rules_server, rules_web
+from stillup.status import (
+    picture,
+    rules_address,
+    rules_database,
+    rules_server,
+    rules_storage,
+    rules_web,
+)
 from stillup.status.observed import Observed
 from stillup.status.standing import redundancy, server_standing, vip_standing
 from stillup.status.verdict import Finding, Level, Severity, Verdict
@@ -63,6 +70,7 @@ def _problems(farm: Farm, observed: Observed) -> tuple[Finding, ...]:
         *rules_server.unreached(observed),
         *(rules_database.findings(farm, observed) if reached else ()),
         *(rules_web.findings(farm, observed) if reached else ()),
+        *(rules_storage.findings(farm, observed) if reached else ()),
         *(rules_address.findings(farm, observed) if reached else ()),
         *rules_server.findings(farm, observed),
         *rules_server.outdated(observed),

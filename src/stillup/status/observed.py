@@ -75,6 +75,15 @@ class DatabaseCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFiles:
+    """A server's copy of the shared files, or its mount of them."""
+
+    well: bool
+    why: str = ""
+    """What is missing for that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """A server that answered, and what it said."""
 
@@ -106,6 +115,10 @@ class Reached:
     """How far the server's clock is ahead of ours, good to ``took_s``."""
     took_s: float = 0.0
     """How long the answer took."""
+    files_copy: SharedFiles | None = None
+    """Its copy of the shared files, where several servers keep one; of the others None."""
+    files_mount: SharedFiles | None = None
+    """The shared files as they are mounted here, from several servers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from stillup.errors import ServerFailed
 from stillup.node.bundle import Facts
 from stillup.node.message import Json, JsonObject
-from stillup.status.observed import Asked, Backend, Database, DatabaseCopy, Heartbeat, Reached
+from stillup.status.observed import Asked, Backend, Database, DatabaseCopy, Heartbeat, Reached, SharedFiles
 
 SITE = "site"
 """The name of the HAProxy backend that holds the web servers."""
@@ -48,6 +48,8 @@ def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) 
         unfinished=told.answer.get("unfinished") is True,
         clock_ahead_s=told.number("clock") - asked_at_s - took_s / 2,
         took_s=took_s,
+        files_copy=_shared_files(told.inner("copies"), "storage"),
+        files_mount=_shared_files(told, "shared"),
     )
 
 
@@ -146,6 +148,13 @@ def _backends(told: "_Told") -> dict[str, Backend] | None:
         for row in found
         if row.text_or_none("backend") == SITE
     }
+
+
+def _shared_files(told: "_Told | None", key: str) -> SharedFiles | None:
+    inner = told.inner(key) if told is not None else None
+    if inner is None:
+        return None
+    return SharedFiles(inner.answer.get("well") is True, inner.text("why"))
 
 
 def _database(told: "_Told | None") -> Database | None:

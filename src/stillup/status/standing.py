@@ -69,6 +69,8 @@ def _state(farm: Farm, observed: Observed, server: Server, seen: Reached) -> str
         words.append(_web_state(picture.views(farm, observed, server.name)))
     if Role.DATABASE in server.roles:
         words.append(_database_state(seen))
+    if seen.files_copy is not None:
+        words.append("files whole" if seen.files_copy.well else "files not whole")
     return ", ".join(words)
 
 
