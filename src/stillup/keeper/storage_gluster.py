@@ -34,7 +34,7 @@ class Gluster:
     def look(self, now_s: float) -> Storage:
         """Return how things stand, at the monotonic time ``now_s``."""
         folder = Path(STATE).parent
-        code, _ = _run(["gluster", "get-state", "glusterd", "odir", str(folder), "file", "pool"])
+        code, _ = _run([*_CLI, "get-state", "glusterd", "odir", str(folder), "file", "pool"])
         if code:
             return Storage(answers=False)
         pool = answers.pool((folder / "pool").read_text(encoding="utf-8", errors="replace"))
@@ -61,7 +61,7 @@ class Gluster:
         for member in self.settings.members:
             if member != self.settings.own:
                 # Asking is all that Gluster lets another server do.
-                code, told = _run(["gluster", f"--remote-host={member.address}", "volume", "list"])
+                code, told = _run([*_CLI, f"--remote-host={member.address}", "volume", "list"])
                 found[member.address] = None if code else answers.knows_volume(told)
         return found
 
@@ -70,7 +70,7 @@ class Gluster:
         members = {Brick(m.address, m.is_arbiter) for m in self.settings.members}
         if volume is None or not set(volume.bricks) - members:
             return None
-        code, told = _run(["gluster", "--mode=script", "volume", "status", VOLUME, "--xml"])
+        code, told = _run([*_GLUSTER, "status", VOLUME, "--xml"])
         if code or not answers.all_run(told, volume):
             return False
         code, told = _run([*_GLUSTER, "heal", VOLUME, "statistics", "heal-count"])
@@ -131,7 +131,9 @@ class Gluster:
         _do("heal", VOLUME)
 
 
-_GLUSTER = ("gluster", "--mode=script", "volume")
+_CLI = ("gluster", "--log-level=ERROR", "--mode=script")
+"""It would log five lines each time that it is asked."""
+_GLUSTER = (*_CLI, "volume")
 
 
 def _commands(wanted: "step.Step") -> list[list[str]]:
@@ -164,12 +166,12 @@ def _commands(wanted: "step.Step") -> list[list[str]]:
 
 def _do(*arguments: str) -> None:
     if arguments[0] == "detach":
-        command = ["gluster", "--mode=script", "peer", "detach", *arguments[1:], "force"]
+        command = [*_CLI, "peer", "detach", *arguments[1:], "force"]
     else:
         command = [*_GLUSTER, *arguments]
     code, told = _run(command, ACT_S)
     if code:
-        raise ServerFailed(f"gluster {' '.join(command[2:4])}: {_last(told)}")
+        raise ServerFailed(f"gluster {' '.join(command[3:5])}: {_last(told)}")
 
 
 def _last(told: str) -> str:

@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from stillup.errors import ServerFailed
 from stillup.node.bundle import Facts
 from stillup.node.message import Json, JsonObject
-from stillup.status.observed import Asked, Backend, Database, DatabaseCopy, Heartbeat, Reached, SharedFiles
+from stillup.status.observed import (
+    Asked,
+    Backend,
+    Database,
+    DatabaseCopy,
+    Heartbeat,
+    Reached,
+    SharedFiles,
+)
 
 SITE = "site"
 """The name of the HAProxy backend that holds the web servers."""
