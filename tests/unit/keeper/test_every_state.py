@@ -43,11 +43,14 @@ def reports() -> list[Report]:
 def everything(peers: int) -> Iterator[Seen]:
     heard: list[Heard | None] = [None]
     for said in reports():
-        heard += [Heard(said), Heard(said, since_declared=True)]
+        heard.append(Heard(said))
+        # With two others, one thing less: who runs is not asked whether it was asked since.
+        if peers == 1 or said.phase in AT_REST:
+            heard.append(Heard(said, since_declared=True))
     names = ["a", "c"][:peers]
     for me in reports():
         for others in product(heard, repeat=peers):
-            for long, remembers in product((False, True), repeat=2):
+            for long, remembers in ((False, True), (True, False), (True, True)):
                 yield Seen(
                     "b",
                     me,
@@ -147,7 +150,7 @@ def test_what_must_never_be_never_is(peers: int) -> None:
         check(seen, step)
         steps.add(type(step))
         count += 1
-    assert count > 5_000
+    assert count > 3_000
     assert steps >= {Found, Join, Await, Stop, Declare, Withdraw, Rest}
 
 

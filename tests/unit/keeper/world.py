@@ -151,7 +151,7 @@ class World:
     def galera(self) -> None:
         """One component of the network looks at itself."""
         node = self.chance.choice(self.all)
-        if node.alive and self.chance.random() < 0.5:
+        if node.alive and self.chance.random() < 0.1:
             node.durable = node.seqno
         if not node.alive or node.phase not in RUNNING:
             return

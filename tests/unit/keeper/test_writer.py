@@ -1,0 +1,52 @@
+"""Who takes the site's writes: one at a time, and soon another when it is gone."""
+
+import pytest
+
+from stillup.keeper.writer import EACH_S, SILENT_S, STEADY_S, Roles, change, naming, wants
+
+LONG_S = STEADY_S + 10
+
+
+@pytest.mark.parametrize(
+    ("name", "view", "writer", "named_s", "silent_s", "wanted"),
+    [
+        # Nobody was ever named: the first by name.
+        ("a", ("a", "b"), None, 0.0, {"b": 0.0}, True),
+        ("b", ("a", "b"), None, 0.0, {"a": 0.0}, False),
+        ("b", ("a", "b"), None, EACH_S, {"a": 0.0}, True),
+        # The writer is there.
+        ("a", ("a", "b"), "a", LONG_S, {"b": 0.0}, False),
+        ("a", ("a", "b"), "b", LONG_S, {"b": 0.0}, False),
+        # The group has lost it: the next in order at once, the one after it a little later.
+        ("b", ("b", "c"), "a", 0.0, {"a": 9.0, "c": 0.0}, True),
+        ("c", ("b", "c"), "a", 0.0, {"a": 9.0, "b": 0.0}, False),
+        ("c", ("b", "c"), "a", 0.0, {"a": 9.0, "b": 9.0}, True),
+        # The group has it still, and its keeper is silent.
+        ("b", ("a", "b", "c"), "a", LONG_S, {"a": SILENT_S, "c": 0.0}, True),
+        ("c", ("a", "b", "c"), "a", LONG_S, {"a": SILENT_S, "b": 0.0}, False),
+        ("b", ("a", "b", "c"), "a", LONG_S, {"a": 0.5, "c": 0.0}, False),
+        # Two that cannot hear one another do not take it in turns.
+        ("b", ("a", "b"), "a", STEADY_S / 2, {"a": 99.0}, False),
+    ],
+)
+def test_who_names_itself(
+    name: str,
+    view: tuple[str, ...],
+    writer: str | None,
+    named_s: float,
+    silent_s: dict[str, float],
+    *,
+    wanted: bool,
+) -> None:
+    assert wants(Roles(name, view, writer, named_s, silent_s)) is wanted
+
+
+def test_the_name_is_changed_only_from_the_one_that_was_read() -> None:
+    roles = Roles("b", ("b",), "a", 0.0, {})
+    assert naming(roles, has_table=True) == (change("a", "b"),)
+    assert change("a", "b").endswith("WHERE id = 1 AND name = 'a'")
+
+
+def test_the_table_is_made_where_there_is_none() -> None:
+    statements = naming(Roles("a", ("a",), None, 0.0, {}), has_table=False)
+    assert [text.split()[0] for text in statements] == ["CREATE", "CREATE", "CREATE", "INSERT"]
