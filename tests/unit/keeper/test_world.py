@@ -4,7 +4,9 @@ import random
 from itertools import combinations
 
 import pytest
-from tests.unit.keeper.world import World
+from tests.unit.keeper.world import Node, World
+
+from stillup.keeper.seen import Phase
 
 KINDS = {"two and an arbiter": (2, True), "three": (3, False), "two": (2, False)}
 
@@ -69,3 +71,29 @@ def test_nothing_acknowledged_is_lost_and_the_farm_comes_back(kind: str, seed: i
         rounds += 1
         assert rounds < 400, f"does not come back: {[(n.name, n.phase, n.view) for n in world.all]}"
     world.write()
+
+
+def asks_and_acts(world: World, node: Node) -> None:
+    for other in world.data:
+        if other is not node:
+            world.hear(node, other)
+    world.step(node)
+
+
+def test_an_old_view_does_not_come_back_after_another_has_founded() -> None:
+    world = World(random.Random(1), data=2, arbiter=False)
+    first, second = world.data
+    world.leave(first)
+    world.step(second)
+    assert second.saved == second.settled, "alone, and it may be again"
+    world.crash(second)
+    for node in (second, first, second, first, first, first):
+        asks_and_acts(world, node)
+    assert first.phase is Phase.MEMBER, "of equals the first by name founds"
+    world.cuts.add(frozenset({"a", "b"}))
+    while world.acknowledged == 0:
+        world.write()
+    for _ in range(40):
+        asks_and_acts(world, second)
+        world.galera()
+    assert second.phase is Phase.STOPPED

@@ -84,7 +84,7 @@ class World:
     def leave(self, node: Node) -> None:
         """An orderly stop, as by a person; the last one with data does not say goodbye."""
         others = [n for n in self._group(node) if n is not node]
-        if node.phase is not Phase.MEMBER or not any(n.holds_data for n in others):
+        if not self._commits(node) or not any(n.holds_data for n in others):
             self.crash(node)
             return
         node.durable = node.seqno
