@@ -87,6 +87,8 @@ def _starting(seen: Seen) -> Step:
         return Rest("it founds the primary component")
     if _others_are_primary(seen):
         return Rest("it joins the others, or receives a copy")
+    if seen.me.forced:
+        return Stop("a person has decided for this server's data", hard=True)
     if _asked_to_stop(seen) or (not seen.silent and seen.quiet_s >= QUIET_S):
         return Stop("everybody is there and nobody is primary", hard=True)
     return Rest(_waits_for(seen))

@@ -36,7 +36,9 @@ def reports() -> list[Report]:
         for said in known + born
         if said.phase is not Phase.CUT_OFF or said.position == Position(FARM, 2)
     ]
-    forced = [Report(Phase.STOPPED, Position(FARM, 1), forced=True)]
+    forced = [
+        Report(phase, Position(FARM, 1), forced=True) for phase in (Phase.STOPPED, Phase.STARTING)
+    ]
     return bare + known + primary + strange + born + found + forced
 
 
@@ -157,3 +159,10 @@ def test_what_must_never_be_never_is(peers: int) -> None:
 def test_a_server_alone_founds_by_its_mark_or_a_person_and_else_as_the_newest() -> None:
     alone = Report(Phase.STOPPED, Position(FARM, 3), founding=True)
     assert next_step(Seen("b", alone)) == Found()
+
+
+def test_who_waits_is_stopped_when_a_person_decides_for_its_data() -> None:
+    waiting = Report(Phase.STARTING, Position(FARM, 1), forced=True)
+    assert isinstance(next_step(Seen("b", waiting, {"a": None})), Stop)
+    stopped = Report(Phase.STOPPED, Position(FARM, 1), forced=True, founding=True)
+    assert next_step(Seen("b", stopped, {"a": None})) == Found(new_history=True)
