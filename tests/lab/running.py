@@ -26,10 +26,12 @@ class RunningLab:
     farm: Farm
     lab: Lab
 
-    def stillup(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def stillup(
+        self, *words: str, check: bool = True, within_s: float = _END_S
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``stillup -f FARM WORDS...``; with ``check`` its failure fails the test."""
         done = subprocess.run(
-            self.command(*words), capture_output=True, text=True, timeout=_END_S, check=False
+            self.command(*words), capture_output=True, text=True, timeout=within_s, check=False
         )
         assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done

@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 WEBS = ("web1", "web2")
 USERS = {"web1", "web2", "nfs1"}
 BACK_S = 180.0
+LAB_UP_S = 600.0
+"""Three kernels of their own boot and are applied to: on a busy host that takes minutes."""
 
 # What a visitor sends is written to the storage; whoever asks is told who answers, and what is there.
 _NOTE = """\
@@ -42,7 +44,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, told: dict[str, str]) -> It
     (folder / "site" / "note.php").write_text(_NOTE)
     with lab_of(folder / "recipe.toml") as running:
         began = time.monotonic()
-        told["up"] = running.stillup("lab", "up").stderr
+        told["up"] = running.stillup("lab", "up", within_s=LAB_UP_S).stderr
         figure(f"recipe: lab up and apply with NFS in {time.monotonic() - began:.0f} s")
         yield running
 

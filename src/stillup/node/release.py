@@ -35,6 +35,7 @@ RELEASES = f"{SITE}/releases"
 POOL = "/run/php/site.sock"
 RESET = "/usr/lib/stillup/opcache.php"
 RESET_S = 10.0
+SEEN_S = 2.0
 AIM = ".going-back-to"
 KEPT = 5
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -196,6 +197,18 @@ def listing(world: World) -> JsonObject:
 def current(world: World) -> str | None:
     """Return the release that is served."""
     return _pointed(world, "current")
+
+
+def seen(world: World) -> str | None:
+    """Return the release that is served, for ``status``: it does not wait for long.
+
+    Of a site on the shared storage a program of its own looks, which is ended when the storage
+    does not answer; then nothing is known.
+    """
+    if not at(world, SITE).is_symlink():
+        return current(world)
+    ran = world.run(["readlink", "--", f"{SITE}/current"], within_s=SEEN_S)
+    return None if ran.code else Path(ran.out.decode(errors="replace").strip()).name
 
 
 def _require_name(name: str) -> None:

@@ -61,7 +61,7 @@ def state(world: World) -> JsonObject:
         "has_group": has_group(world),
         "shared": mounted(world),
         "firewall": _firewall(world) if FIREWALL_UNIT in units else None,
-        "release": release.current(world),
+        "release": release.seen(world),
         "manifest": _manifest(ours),
         "unfinished": ours.journal is not None,
         "clock": world.wall_s(),

@@ -16,6 +16,7 @@ from tests.unit.node.scripted import Folder
 
 from stillup.errors import ChangeRefused, InputRefused, ServerFailed
 from stillup.node import release
+from stillup.node.world import OUT_OF_TIME, Ran
 
 
 @pytest.fixture
@@ -296,6 +297,26 @@ def test_a_web_server_clears_its_own_half_done_work_and_no_other_servers(tmp_pat
     interrupt(one, "r2")
     assert [name for name in left(one) if "web1" in name] == [".r2@web1xxxxxxxx.tar.gz"]
     assert [name for name in left(one) if "web2" in name] == [".r1@web2xxxxxxxx.tar.gz"]
+
+
+class Reading(Folder):
+    """A server whose readlink comes to this end."""
+
+    def __init__(self, root: Path, ran: Ran) -> None:
+        super().__init__(root)
+        self._ran = ran
+
+    def _readlink(self, words: list[str]) -> Ran:
+        assert words == ["--", "/srv/site/current"]
+        return self._ran
+
+
+def test_status_does_not_wait_for_a_storage_that_does_not_answer(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    root = sharing(tmp_path, "web1", storage).root
+    assert release.seen(Reading(root, Ran(0, b"releases/r1\n"))) == "r1"
+    assert release.seen(Reading(root, Ran(OUT_OF_TIME))) is None
 
 
 def test_nothing_is_released_below_a_storage_that_is_not_mounted(tmp_path: Path) -> None:
