@@ -29,9 +29,9 @@ ROW_GAP_S = 4.0
 FILE_GAP_S = 6.0
 STEADY_S = 1.5
 """Writing goes on for so long before and after what is done to the farm."""
-DARK_S = 8.0
+DARK_S = 7.0
 """For so long a server stays off or cut off: longer than any gap that is allowed."""
-BACK_S = 5.0
+BACK_S = 4.0
 WHOLE_S = 240
 LOOK_EVERY_S = 1.0
 RUN = 1_000_000
