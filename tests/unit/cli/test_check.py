@@ -255,3 +255,14 @@ def test_a_key_that_lies_in_the_site_is_a_problem(
     (farm.parent / "site" / "id").touch()
     assert run(["check"]) == 2
     assert '"site/id" lies in "site" and would be released' in capsys.readouterr().out
+
+
+def test_of_the_old_recipe_both_single_points_of_failure_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe = Path(__file__).parents[3] / "examples" / "recipe.toml"
+    assert run(["check", "-f", str(recipe)]) == 0
+    told = capsys.readouterr().out
+    assert "single points of failure: 2" in told
+    assert "when db1 dies" in told
+    assert "when nfs1 dies every page fails" in told
