@@ -19,7 +19,7 @@ from bench import debian
 from bench.failover import machine, picture, report
 from bench.failover.contenders import PACKAGES, Contender, contenders, copied
 from bench.failover.faults import FAULTS
-from bench.failover.schedule import MINUTES, Book, Record, Schedule, chosen_faults
+from bench.failover.schedule import COPIES, MINUTES, Book, Record, Schedule, chosen_faults
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,8 +36,9 @@ def main() -> int:
         about = _about(told, engines, source)
         book = Book(told.out / "failover.json", about)
         told.out.mkdir(parents=True, exist_ok=True)
-        if not told.fresh:
-            _say(f"{book.resume()} runs are there already")
+        if not told.fresh or told.fault:
+            book.resume(without=told.fault if told.fresh else ())
+            _say(f"{len(book.records)} runs are there already")
         wanted = [each for each in everybody if not told.only or each.name in told.only]
         try:
             if not told.report_only:
@@ -53,7 +54,9 @@ def _run(told: argparse.Namespace, book: Book, engines: Path, wanted: list[Conte
     keys = [key for key in told.fault if key not in MINUTES]
     minutes = [key for key in MINUTES if key in told.fault or not told.fault]
     for what in minutes:
-        schedule.minutes(what, wanted, told.rounds, told.copies, 10.0 if told.quick else 60.0)
+        # Eight processes are to spin beside one farm of each, not beside several.
+        copies = 1 if what == "spin" else told.copies
+        schedule.minutes(what, wanted, told.rounds, copies, 10.0 if told.quick else 60.0)
     if keys or not told.fault:
         schedule.faults(wanted, chosen_faults(keys), told.rounds)
 
@@ -94,7 +97,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.failover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="runs of each fault [7]")
     parser.add_argument("--parallel", type=int, default=10, help="fields side by side [10]")
-    parser.add_argument("--copies", type=int, default=3, help="of each in a whole minute [3]")
+    parser.add_argument(
+        "--copies", type=int, default=COPIES, help=f"of each in a minute at rest [{COPIES}]"
+    )
     parser.add_argument("--minutes", type=float, default=600.0, help="begin no run after [600]")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a contender")
     parser.add_argument(
@@ -106,7 +111,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--source", type=Path, default=ROOT, help="a working tree: whose daemon")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
-    parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
+    parser.add_argument(
+        "--fresh", action="store_true", help="forget what was measured before, of these rows"
+    )
     parser.add_argument("--report-only", action="store_true", help="write the page anew")
     parser.add_argument("--quick", action="store_true", help="a round, the minutes of 10 s")
     told = parser.parse_args()

@@ -18,6 +18,19 @@ from bench.heartbeat.cost import Cost, cost
 from tests.wire import Watcher
 
 SPINNING = 8
+PRIORITY = "99"
+# Wakes every 5 ms before everything else on this machine: if that is late, the machine stood still.
+WITNESS = """
+import signal, sys, time
+going = [True]
+signal.signal(signal.SIGTERM, lambda *_: going.clear())
+worst_s, due_s = 0.0, time.monotonic()
+while going:
+    due_s = max(due_s + 0.005, time.monotonic())
+    time.sleep(max(0.0, due_s - time.monotonic()))
+    worst_s = max(worst_s, time.monotonic() - due_s)
+print(worst_s)
+"""
 Figures = dict[str, object]
 
 
@@ -63,6 +76,8 @@ def spin(stands: Sequence[Stand], lasts_s: float) -> list[Figures]:
     """Return how often the address moved while eight processes spun."""
     watchers = [_watcher(stand) for stand in stands]
     words = [sys.executable, "-c", "while True: pass"]
+    first = ["chrt", "--fifo", PRIORITY, sys.executable, "-c", WITNESS]
+    witness = subprocess.Popen(first, stdout=subprocess.PIPE)
     spinning = [subprocess.Popen(words) for _ in range(SPINNING)]
     try:
         from_s = time.monotonic()
@@ -72,6 +87,8 @@ def spin(stands: Sequence[Stand], lasts_s: float) -> list[Figures]:
         for process in spinning:
             process.kill()
             process.wait()
+        witness.terminate()
+        late_s = float(witness.communicate()[0] or 0.0)
     found: list[Figures] = []
     for stand, watcher in zip(stands, watchers, strict=True):
         seen = watcher.stop() if watcher else []
@@ -79,7 +96,7 @@ def spin(stands: Sequence[Stand], lasts_s: float) -> list[Figures]:
             found.append({"error": stand.error or "nobody answered"})
             continue
         figures = {"moves": moves(seen, from_s, to_s), "both_s": both_s(seen, from_s, to_s)}
-        found.append({"minute": figures})
+        found.append({"minute": {**figures, "late_s": late_s}})
     return found
 
 

@@ -21,9 +21,13 @@ MINUTES = ("spin", "rest")
 # A run whose figures are milliseconds, on a host that paused the client itself for longer
 # than this, says nothing; it is measured again.
 DISTURBED_S = 0.008
+# A minute in which the machine stood still for so long, a third of the shortest lease, is none.
+STOOD_STILL_S = 0.05
 # What lasted longer than this is no pause of the host.
 SHORT_S = 0.3
 TRIES = 3
+COPIES = 4
+"""Fields of each contender in a minute at rest."""
 Record = dict[str, object]
 
 
@@ -41,13 +45,13 @@ class Book:
     records: list[Record] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def resume(self) -> int:
-        """Take over what an interrupted run has measured; return how many runs that is."""
+    def resume(self, without: Sequence[str] = ()) -> None:
+        """Take over what an interrupted run has measured, but for these rows."""
         if self.path.exists():
             told = json.loads(self.path.read_text())
             if told.get("about") == self.about:
-                self.records = [one for one in told["runs"] if "error" not in one]
-        return len(self.records)
+                runs = [one for one in told["runs"] if "error" not in one]
+                self.records = [one for one in runs if one["row"] not in without]
 
     def add(self, record: Record) -> None:
         """Keep a record."""
@@ -103,24 +107,32 @@ class Schedule:
         self, what: str, contenders: Sequence[Contender], rounds: int, copies: int, lasts_s: float
     ) -> None:
         """Have all contenders, a few copies of each, go through a minute at the same time."""
-        measured = minutes.spin if what == "spin" else minutes.rest
         for first in range(1, rounds + 1, copies):
-            wanted = [
-                (number, contender)
-                for number in range(first, first + copies)
-                for contender in contenders
-                if not self.book.has(contender.name, what, number)
-            ]
-            if not wanted or self._is_late():
-                continue
-            self._all += len(wanted)
-            try:
-                with minutes.together([each for _, each in wanted], self.engines) as stands:
-                    found = measured(stands, lasts_s)
-            except Exception as error:  # noqa: BLE001 - the rest goes on
-                found = [{"error": repr(error)} for _ in wanted]
-            for (number, contender), figures in zip(wanted, found, strict=True):
-                self._keep(contender.name, what, number, figures)
+            for again in range(TRIES):
+                wanted = [
+                    (number, contender)
+                    for number in range(first, min(first + copies, rounds + 1))
+                    for contender in contenders
+                    if not self.book.has(contender.name, what, number)
+                ]
+                if wanted and not self._is_late():
+                    self._minute(what, wanted, lasts_s, is_last=again == TRIES - 1)
+
+    def _minute(
+        self, what: str, wanted: list[tuple[int, Contender]], lasts_s: float, *, is_last: bool
+    ) -> None:
+        measured = minutes.spin if what == "spin" else minutes.rest
+        self._all += len(wanted)
+        try:
+            with minutes.together([each for _, each in wanted], self.engines) as stands:
+                found = measured(stands, lasts_s)
+        except Exception as error:  # noqa: BLE001 - the rest goes on
+            found = [{"error": repr(error)} for _ in wanted]
+        for (number, contender), figures in zip(wanted, found, strict=True):
+            part = figures.get("minute")
+            if not is_last and isinstance(part, dict) and _paused(part, STOOD_STILL_S):
+                figures["disturbed"] = True
+            self._keep(contender.name, what, number, figures)
 
     def _missing(
         self, contenders: Sequence[Contender], faults: Sequence[Fault], rounds: int
