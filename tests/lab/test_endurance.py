@@ -10,7 +10,7 @@ from tests.lab.enduring import Enduring, enduring
 from tests.lab.figures import figure
 from tests.lab.running import ROOT
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.lab.running import ROOT, RunningLab, lab_of
 
 from stillup.lab import kernels
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
 
 WEBS = ("web1", "web2")
 USERS = {"web1", "web2", "nfs1"}

@@ -9,7 +9,7 @@ import pytest
 from tests.lab.figures import figure
 from tests.lab.running import ROOT, RunningLab, lab_of
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(300)]
 
 FARM = f"""\
 [farm]

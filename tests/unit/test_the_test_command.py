@@ -63,7 +63,9 @@ def test_the_command_ends_as_it_should(
         what = f'exec {sys.executable} "$@"' if stub.endswith("python") else ":"
         path.write_text(f"#!/bin/sh\n{what}\n")
         path.chmod(0o755)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    lab: x\n    netns: x\n")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n    lab: x\n    netns: x\n    long: x\n"
+    )
     (tmp_path / "test_it.py").write_text(BEGINNING + text + "\n")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     done = subprocess.run(
