@@ -17,7 +17,7 @@ from tests.fuzz.datagrams import INSIDERS, STRANGERS
 from tests.netns.farm import SERVERS, Farm, run
 from tests.recorder import recorded
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.netns, pytest.mark.crowding, pytest.mark.timeout(180)]
 
 FLOOD_S = float(os.environ.get("FLOOD_S", "8"))
 GROWTH_KIB = 1024

@@ -31,6 +31,11 @@ CASES = {
         1,
         ("what failed, once more", "1 failed"),
     ),
+    "a test that wants the machine for itself fails once": (
+        "@pytest.mark.netns\n@pytest.mark.crowding\ndef test_alone(): first_time_fails('alone')",
+        0,
+        ("what failed, once more", "1 passed"),
+    ),
     "two holders": (
         "@pytest.mark.lab\ndef test_lab():\n    first_time_fails('two answered for the address')",
         1,
@@ -64,7 +69,7 @@ def test_the_command_ends_as_it_should(
         path.write_text(f"#!/bin/sh\n{what}\n")
         path.chmod(0o755)
     (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nmarkers =\n    lab: x\n    netns: x\n    long: x\n"
+        "[pytest]\nmarkers =\n    lab: x\n    netns: x\n    long: x\n    crowding: x\n"
     )
     (tmp_path / "test_it.py").write_text(BEGINNING + text + "\n")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
