@@ -55,8 +55,11 @@ def contents(kind: str, lines: Sequence[bytes], luck: random.Random) -> list[byt
     return list(lines)
 
 
-def flood(target: socket.socket, datagrams: Sequence[bytes]) -> int:
-    """Send them over and over until terminated; return how many."""
+def flood(target: socket.socket, datagrams: Sequence[bytes], pace: float) -> int:
+    """Send them over and over until terminated; return how many.
+
+    ``pace``: how many a second at most; 0 for as many as can be.
+    """
     library = ctypes.CDLL(None)
     pieces = (Piece * len(datagrams))(*(Piece(data, len(data)) for data in datagrams))
     headers = (Header * len(datagrams))()
@@ -65,8 +68,13 @@ def flood(target: socket.socket, datagrams: Sequence[bytes]) -> int:
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     sent = at = 0
+    began_s = time.monotonic()
     while not ended:
-        batch = min(BATCH, len(datagrams) - at)
+        if pace and sent > pace * (time.monotonic() - began_s):
+            time.sleep(0.001)
+            continue
+        # A thousandth of a second's at a time, so that they come evenly.
+        batch = min(max(1, int(pace / 1000)) if pace else BATCH, BATCH, len(datagrams) - at)
         done = max(0, library.sendmmsg(target.fileno(), ctypes.byref(headers[at]), batch, 0))
         sent, at = sent + done, (at + done) % len(datagrams)
     return sent
@@ -105,6 +113,7 @@ def main() -> None:
     parser.add_argument("--from", dest="source", default="")
     parser.add_argument("--kind", choices=("noise", "heads", "lines"), required=True)
     parser.add_argument("--heads", type=Path)
+    parser.add_argument("--pace", type=float, default=0.0)
     arguments = parser.parse_args()
     lines = (
         [bytes.fromhex(line) for line in arguments.heads.read_text().split()]
@@ -120,7 +129,7 @@ def main() -> None:
     sys.stdout.write("flooding\n")
     sys.stdout.flush()
     began_s = time.monotonic()
-    sent = flood(target, datagrams)
+    sent = flood(target, datagrams, arguments.pace)
     sys.stdout.write(json.dumps({"sent": sent, "seconds": time.monotonic() - began_s}))
 
 
