@@ -9,7 +9,7 @@ virtual IP.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from stillup.model.farm import Farm
@@ -87,7 +87,7 @@ class Pair:
     pem: str
     ends: datetime
     names: frozenset[str]
-    addresses: frozenset[IPv4Address]
+    addresses: frozenset[IPv4Address | IPv6Address]
 
     def lacks(self, hosts: Sequence[str]) -> tuple[str, ...]:
         """Return the hosts that the certificate is not for."""
@@ -147,7 +147,7 @@ def _out_of_date(certificate: "x509.Certificate", now: datetime) -> PairRefused 
 
 def _subject_names(
     certificate: "x509.Certificate",
-) -> tuple[frozenset[str], frozenset[IPv4Address]]:
+) -> tuple[frozenset[str], frozenset[IPv4Address | IPv6Address]]:
     from cryptography import x509
 
     try:
@@ -157,5 +157,6 @@ def _subject_names(
     addresses = found.get_values_for_type(x509.IPAddress)
     return (
         frozenset(name.lower() for name in found.get_values_for_type(x509.DNSName)),
-        frozenset(address for address in addresses if isinstance(address, IPv4Address)),
+        # The others are networks.
+        frozenset(each for each in addresses if isinstance(each, IPv4Address | IPv6Address)),
     )

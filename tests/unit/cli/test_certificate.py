@@ -20,7 +20,9 @@ from stillup.cli.local_files import findings
 from stillup.errors import InputRefused
 from stillup.model.farm import Farm
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "tests/farms/six.toml"
+TESTS = Path(__file__).resolve().parents[2]
+EXAMPLE = TESTS / "farms" / "six.toml"
+WITH_IPV6 = TESTS / "golden" / "several" / "farm.toml"
 NOW = datetime.now(UTC)
 
 
@@ -54,6 +56,12 @@ def test_a_fitting_pair_is_used_and_no_other_is_made(farm: Farm, tmp_path: Path)
     assert secrets.tls_pem == "".join(both)
     assert "PRIVATE" not in (tmp_path / "farm.secrets.toml").read_text(encoding="utf-8")
     assert found(farm, tmp_path) == []
+
+
+def test_the_self_signed_one_is_made_once_also_for_an_ipv6_address(tmp_path: Path) -> None:
+    farm = load_farm(WITH_IPV6)
+    made, again = (load_secrets(farm, tmp_path / "farm.toml").tls_pem for _ in range(2))
+    assert made == again
 
 
 def test_openssl_finds_the_self_signed_certificate_in_order(tmp_path: Path) -> None:
