@@ -89,6 +89,9 @@ def home_of(farm_name: str | None, farm_path: Path, labs: Path = LABS) -> Home:
     found = sorted(labs.glob(f"*-{path_hash(farm_path)}"))
     if found:
         return Home(found[0])
+    # A removal that was killed at its very end leaves the lock alone, which tells the name too.
+    for lock in sorted(labs.glob(f".*-{path_hash(farm_path)}.lock")):
+        return Home(labs / lock.name.removeprefix(".").removesuffix(".lock"))
     return Home(labs / lab_id(farm_name or "farm", farm_path))
 
 

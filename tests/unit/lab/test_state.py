@@ -17,6 +17,15 @@ def test_a_lab_is_found_by_its_farm_file_when_the_farm_has_got_another_name(tmp_
     assert home_of(None, farm_path, tmp_path) == before
 
 
+def test_of_a_removal_that_was_killed_at_its_end_the_next_leaves_nothing(tmp_path: Path) -> None:
+    farm_path = tmp_path / "farm.toml"
+    home = home_of("shop", farm_path, tmp_path)
+    home.path.with_name(f".{home.id}.lock").touch()
+    with locked(home_of(None, farm_path, tmp_path), "down", print):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_record_is_read_as_written(tmp_path: Path) -> None:
     write_record(tmp_path / "record", {"a": [1, "b"]})
     assert read_record(tmp_path / "record") == {"a": [1, "b"]}
