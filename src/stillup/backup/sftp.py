@@ -13,7 +13,7 @@ import asyncssh
 
 from stillup.backup.place import PIECE_BYTES, SshPlace
 from stillup.errors import BackupFailed, ServerRefused
-from stillup.servers.host_keys import KnownHosts
+from stillup.servers.host_keys import KnownHosts, Visitor
 
 CONNECT_WITHIN_S = 15.0
 KEEPALIVE_EVERY_S = 5
@@ -38,7 +38,7 @@ async def opened(
         ServerRefused: If its host key is not trusted, or it does not let us in.
     """
     trusted = KnownHosts(known_hosts)
-    visitor = _Visitor()
+    visitor = Visitor()
     try:
         connection = await asyncssh.connect(
             place.host,
@@ -71,21 +71,6 @@ async def opened(
             yield Sftp(place, client)
         finally:
             connection.abort()
-
-
-class _Visitor(asyncssh.SSHClient):
-    def __init__(self) -> None:
-        self.shown: asyncssh.SSHKey | None = None
-
-    def validate_host_public_key(
-        self,
-        host: str,  # noqa: ARG002 - asyncssh's signature
-        addr: str,  # noqa: ARG002
-        port: int,  # noqa: ARG002
-        key: asyncssh.SSHKey,
-    ) -> bool:
-        self.shown = key
-        return False
 
 
 class Sftp:

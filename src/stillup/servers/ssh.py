@@ -19,7 +19,7 @@ from stillup.errors import InputRefused, ServerRefused, ServerUnreachable, Still
 from stillup.model.farm import Server
 from stillup.servers.channel import start
 from stillup.servers.connection import Connection
-from stillup.servers.host_keys import KnownHosts
+from stillup.servers.host_keys import KnownHosts, Visitor
 
 CONNECT_WITHIN_S = 10.0
 """From nothing to a session; an overloaded server may take seconds to log somebody in."""
@@ -85,7 +85,7 @@ class SshAccess:
             ) from error
 
     async def _login(self, server: Server) -> asyncssh.SSHClientConnection:
-        visitor = _Visitor()
+        visitor = Visitor()
         address = str(server.address)
         keys = self._client_keys()
         opened: socket.socket | None = None
@@ -123,7 +123,7 @@ class SshAccess:
         return self._keys
 
     def _failure(
-        self, server: Server, visitor: "_Visitor", error: OSError | asyncssh.Error
+        self, server: Server, visitor: Visitor, error: OSError | asyncssh.Error
     ) -> StillupError:
         place = self._place(server)
         match error:
@@ -154,23 +154,6 @@ class SshAccess:
 
     def _place(self, server: Server) -> str:
         return f"{server.name} ({server.address}, port {self._port})"
-
-
-class _Visitor(asyncssh.SSHClient):
-    """Remembers the host key that was shown when it is not a trusted one."""
-
-    def __init__(self) -> None:
-        self.shown: asyncssh.SSHKey | None = None
-
-    def validate_host_public_key(
-        self,
-        host: str,  # noqa: ARG002 - asyncssh's signature
-        addr: str,  # noqa: ARG002
-        port: int,  # noqa: ARG002
-        key: asyncssh.SSHKey,
-    ) -> bool:
-        self.shown = key
-        return False
 
 
 async def _dial(address: str, port: int) -> socket.socket:
