@@ -1,11 +1,14 @@
-"""Every file of every server of five farms, as it would be installed, compared with golden files.
+"""Every file of every server of a few farms, as it would be installed, compared with golden files.
 
 ``REWRITE=1`` writes them anew; the difference is then reviewed as code. Left out are the
-daemons' own code and units, which are not made here. What is no file stands in ``bundle.txt``.
+daemons' own code and units, which are not made here. What is no file stands in ``bundle.txt``, and
+so does which of the templates a file is, letter for letter: that is reviewed where it stands.
 """
 
 import os
 import shutil
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,17 @@ from stillup.parts import database_keeper, keeper
 from stillup.parts.heartbeat import CODE, UNIT
 
 REWRITE = os.environ.get("REWRITE") == "1"
+TEMPLATES = resources.files("stillup.parts") / "templates"
+
+
+@cache
+def templates() -> dict[str, str]:
+    """Return the name of each template by its text."""
+    return {
+        template.read_text(encoding="utf-8"): f"{folder.name}/{template.name}"
+        for folder in TEMPLATES.iterdir()
+        for template in folder.iterdir()
+    }
 
 
 def as_files(bundle: Bundle) -> dict[str, str]:
@@ -23,7 +37,8 @@ def as_files(bundle: Bundle) -> dict[str, str]:
     files = {
         file.path.lstrip("/"): file.text
         for file in bundle.files
-        if file.path not in {UNIT, database_keeper.UNIT_FILE, database_keeper.STARTS}
+        if file.text not in templates()
+        and file.path not in {UNIT, database_keeper.UNIT_FILE, database_keeper.STARTS}
         and not file.path.startswith((f"{CODE}/", f"{keeper.CODE}/"))
     }
     return {**files, "bundle.txt": "\n".join(described(bundle)) + "\n"}
@@ -39,6 +54,7 @@ def described(bundle: Bundle) -> list[str]:
         *(
             f"file {file.path} {file.mode:04o} {file.owner}:{file.group}"
             + (" secret" if file.secret else "")
+            + (f" is {templates()[file.text]}" if file.text in templates() else "")
             for file in bundle.files
         ),
         *(f"link {item.path} -> {item.target}" for item in bundle.links),
