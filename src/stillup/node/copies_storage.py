@@ -30,7 +30,14 @@ def look(world: World) -> JsonObject | None:
         "peers": [other for other in members if other not in (name, arbiter)],
         "leads": False,
         "born": told.get("born") is True,
+        "size": _size(told),
     }
+
+
+def _size(told: JsonObject) -> int:
+    """Return how many servers are connected here, this one and the arbiter with them; 0 if not known."""
+    connected = told.get("connected")
+    return 1 + len(connected) if isinstance(connected, list) else 0
 
 
 def mounted(world: World) -> JsonObject | None:

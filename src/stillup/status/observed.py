@@ -81,6 +81,8 @@ class SharedFiles:
     well: bool
     why: str = ""
     """What is missing for that."""
+    size: int = 0
+    """Of a copy: how many servers are in its group now, the arbiter with them."""
 
 
 @dataclass(frozen=True, slots=True)

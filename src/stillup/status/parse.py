@@ -162,7 +162,8 @@ def _shared_files(told: "_Told | None", key: str) -> SharedFiles | None:
     inner = told.inner(key) if told is not None else None
     if inner is None:
         return None
-    return SharedFiles(inner.answer.get("well") is True, inner.text("why"))
+    size = inner.number_or_none("size")
+    return SharedFiles(inner.answer.get("well") is True, inner.text("why"), int(size or 0))
 
 
 def _database(told: "_Told | None") -> Database | None:

@@ -1,11 +1,15 @@
 """How each address, each server and each kind of server stands, in a line each."""
 
+from collections.abc import Iterator
+
 from stillup.model.farm import Farm, Role, Server
-from stillup.model.tiebreakers import database_arbiter
+from stillup.model.tiebreakers import database_arbiter, storage_arbiter
 from stillup.status import picture, rules_database
 from stillup.status.observed import Backend, Observed, Reached, Unreached
 from stillup.status.verdict import Finding, Redundancy, ServerStanding, Severity, VipStanding
 
+_STORAGES = "storage servers"
+_NFS = "nfs-server.service"
 _UNREACHED = {"server-refused": "does not let us in", "server-failed": "cannot tell"}
 
 
@@ -49,6 +53,7 @@ def redundancy(farm: Farm, observed: Observed) -> tuple[Redundancy, ...]:
         Redundancy("web servers", len(up), len(webs), 1),
         Redundancy("votes", len(voting), len(farm.servers), picture.majority(farm)),
         _databases(farm, observed),
+        *(_storages(farm, observed) if farm.having(Role.STORAGE) else ()),
     )
 
 
@@ -88,6 +93,28 @@ def _databases(farm: Farm, observed: Observed) -> Redundancy:
     here = max((copy.size for copy in well), default=0)
     is_short = bool(arbiters and well and here <= len(well))
     return Redundancy("databases", len(well), total, needed, missing_votes=int(is_short))
+
+
+def _storages(farm: Farm, observed: Observed) -> Iterator[Redundancy]:
+    """Yield how many storage servers work and how many must, as with the database.
+
+    While a vote is away or files are still to heal, none may die: the copy that is behind may be
+    the other one.
+    """
+    total = len(farm.having(Role.STORAGE))
+    seen = picture.seen_with(farm, observed, Role.STORAGE)
+    if total == 1:
+        serving = [one for one in seen if one.units.get(_NFS) == "active"]
+        yield Redundancy(_STORAGES, len(serving), total, 1)
+        return
+    copies = [one.files_copy for one in seen if one.files_copy is not None]
+    arbiters = int(storage_arbiter(farm) is not None)
+    needed = (total + arbiters) // 2 + 1 - arbiters
+    whole = len(copies) == total and all(
+        copy.well and copy.size == total + arbiters for copy in copies
+    )
+    missing = 0 if whole else max(0, len(copies) - needed)
+    yield Redundancy(_STORAGES, len(copies), total, needed, missing_votes=missing)
 
 
 def _database_state(seen: Reached) -> str:

@@ -73,13 +73,14 @@ class Redundancy:
     """How many of one kind work, and how many of them may still die."""
 
     what: str
-    """``balancers``, ``web servers``, ``votes`` or ``databases``."""
+    """``balancers``, ``web servers``, ``votes``, ``databases`` or ``storage servers``."""
     working: int
     total: int
     needed: int
     """So many must work for the farm to serve."""
     missing_votes: int = 0
-    """So many fewer may die, as votes are missing that others have to make up for."""
+    """So many fewer may die, as votes are missing that others have to make up for, or copies are
+    still to heal."""
 
     @property
     def may_fail(self) -> int:

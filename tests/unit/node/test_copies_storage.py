@@ -12,7 +12,7 @@ from stillup.node import copies_storage
 from stillup.node.message import JsonObject
 
 GIVEN = {"name": "st1", "members": {"st1": "a", "st2": "b", "web2": "c"}, "arbiter": "web2"}
-WELL = {"well": True, "why": "", "born": True}
+WELL = {"well": True, "why": "", "born": True, "connected": ["st2", "web2"]}
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def put(world: Folder, path: str, value: object, age_s: float = 0.0) -> None:
 
 
 def copy(*, well: bool, why: str, born: bool = True) -> JsonObject:
-    return {"well": well, "why": why, "peers": ["st2"], "leads": False, "born": born}
+    told: JsonObject = {"well": well, "why": why, "peers": ["st2"], "leads": False, "born": born}
+    return told | {"size": 3 if born else 0}
 
 
 def test_a_copy_as_its_keeper_saw_it(world: Folder) -> None:

@@ -3,15 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from stillup.model.farm import Farm
 from stillup.model.read import read_farm
 from stillup.status.judge import judge
 from stillup.status.observed import Asked, Observed, Reached, SharedFiles
+from stillup.status.standing import redundancy
 from stillup.status.verdict import Severity
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "shared" / "farm.toml"
-WELL = SharedFiles(well=True)
-HEALING = SharedFiles(well=False, why="7 files are still to heal")
+WELL = SharedFiles(well=True, size=3)
+SHORT = SharedFiles(well=True, size=2)
+HEALING = SharedFiles(well=False, why="7 files are still to heal", size=3)
 AWAY = SharedFiles(well=False, why="/srv/shared hangs")
 
 
@@ -29,6 +33,30 @@ def look(*changed: Reached, answered: bool = True) -> Observed:
         servers[name] = replace(servers[name], files_mount=WELL)
     asked = (Asked("web1", "http://10.0.0.1/health", 200, 0.01),) if answered else ()
     return Observed(2.0, tuple((servers | {seen.name: seen for seen in changed}).values()), asked)
+
+
+@pytest.mark.parametrize(
+    ("st1", "st2", "working", "may_fail"),
+    [
+        (WELL, WELL, 2, 1),
+        # The arbiter is away: the two need one another.
+        (SHORT, SHORT, 2, 0),
+        # One of them has what the other lacks.
+        (HEALING, WELL, 2, 0),
+        (WELL, None, 1, 0),
+        (None, None, 0, 0),
+    ],
+)
+def test_a_storage_server_may_be_lost_only_while_every_copy_is_whole(
+    st1: SharedFiles | None, st2: SharedFiles | None, working: int, may_fail: int
+) -> None:
+    seen = (
+        Reached(name, applied_at_s=1.0, files_copy=copy)
+        for name, copy in {"st1": st1, "st2": st2}.items()
+    )
+    storages = redundancy(farm(), look(*seen))[-1]
+    assert (storages.what, storages.total, storages.by_design) == ("storage servers", 2, 1)
+    assert (storages.working, storages.may_fail) == (working, may_fail)
 
 
 def told(observed: Observed) -> list[tuple[str, Severity, str]]:
