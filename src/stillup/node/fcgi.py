@@ -11,6 +11,8 @@ from pathlib import Path
 
 BEGIN, END, PARAMETERS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
 RESPONDER = 1
+POOL = "/run/php/site.sock"
+"""Where PHP's workers for the site listen."""
 HEADER = struct.Struct(">BBHHBx")
 
 
@@ -50,8 +52,25 @@ def answer(data: bytes) -> tuple[bytes, bytes]:
     raise ValueError("the FastCGI answer stops before its end")
 
 
-def call(socket_path: Path, script: str, within_s: float) -> tuple[bytes, bytes]:
-    """Run ``script`` at the pool that listens at ``socket_path``.
+def status(told: bytes) -> int:
+    """Return the HTTP status of what a script said; 200 where it names none."""
+    head = told.partition(b"\r\n\r\n")[0]
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"status":
+            return int(value.split()[0])
+    return 200
+
+
+def body(told: bytes) -> bytes:
+    """Return what a script said, without its headers."""
+    return told.partition(b"\r\n\r\n")[2]
+
+
+def call(
+    socket_path: Path, script: str, within_s: float, parameters: Mapping[str, str] | None = None
+) -> tuple[bytes, bytes]:
+    """Run ``script`` at the pool that listens at ``socket_path``, with more CGI ``parameters``.
 
     Raises:
         OSError: If nobody listens or answers there in time.
@@ -60,7 +79,7 @@ def call(socket_path: Path, script: str, within_s: float) -> tuple[bytes, bytes]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(within_s)
         line.connect(str(socket_path))
-        line.sendall(request(script, {}))
+        line.sendall(request(script, parameters or {}))
         return answer(b"".join(iter(lambda: line.recv(65536), b"")))
 
 

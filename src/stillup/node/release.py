@@ -32,7 +32,6 @@ from stillup.node.world import World, at
 
 SITE = "/srv/site"
 RELEASES = f"{SITE}/releases"
-POOL = "/run/php/site.sock"
 RESET = "/usr/lib/stillup/opcache.php"
 RESET_S = 10.0
 SEEN_S = 2.0
@@ -290,7 +289,7 @@ def _flush_all(folder: Path) -> None:
 
 def _reset_opcache(world: World) -> str:
     """Have the running PHP forget its compiled code; without a pool there is none."""
-    pool = at(world, POOL)
+    pool = at(world, fcgi.POOL)
     if not pool.exists():
         return "no PHP runs here"
     try:

@@ -46,6 +46,7 @@ Operations:
     release.aim      {"release": str|null} -> {}; which one all web servers are going back to
     release.back     {} -> as release.switch
     backup.*, restore.*  see ``stillup.node.backup_operations``
+    drill.*          see ``stillup.node.drill_operations``
 """
 
 import contextlib
@@ -240,6 +241,15 @@ def _of_backups(session: Session, request: JsonObject) -> JsonObject:
     return operation(session, request)
 
 
+def _of_drills(session: Session, request: JsonObject) -> JsonObject:
+    from stillup.node.drill_operations import OPERATIONS as OF_DRILLS
+
+    operation = OF_DRILLS.get(text(request, "op"))
+    if operation is None:
+        raise InputRefused(f"there is no operation {request.get('op')!r}")
+    return operation(session, request)
+
+
 OPERATIONS: dict[str, Operation] = {
     "facts": _facts,
     "lock": _lock,
@@ -261,6 +271,7 @@ OPERATIONS: dict[str, Operation] = {
     "release.aim": _release_aim,
     "backup.*": _of_backups,
     "restore.*": _of_backups,
+    "drill.*": _of_drills,
 }
 
 

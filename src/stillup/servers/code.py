@@ -47,10 +47,10 @@ def server_code() -> Mapping[str, str]:
 
 
 def _sources(package: str) -> dict[str, str]:
-    """Return ``stillup/...`` paths with their texts, sorted by path."""
+    """Return ``stillup/...`` paths with their texts, sorted by path; the drills' page is PHP."""
     root = resources.files("stillup")
     found = {f"stillup/{name}": root.joinpath(name).read_text("utf-8") for name in SHARED}
     for file in root.joinpath(package).iterdir():
-        if file.name.endswith(".py"):
+        if file.name.endswith((".py", ".php")):
             found[f"stillup/{package}/{file.name}"] = file.read_text("utf-8")
     return dict(sorted(found.items()))
