@@ -80,6 +80,12 @@ class BackupBroken(StillupError):
     code: ClassVar[str] = "backup-broken"
 
 
+class DrillFailed(StillupError):
+    """A drill could not be played: its workload died, its pages could not be put in place."""
+
+    code: ClassVar[str] = "drill-failed"
+
+
 class PromiseBroken(StillupError):
     """A promise of the farm file was measured and found broken."""
 

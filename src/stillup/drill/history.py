@@ -53,8 +53,9 @@ class Deed:
     """One request: when it was due, was sent and was over, and how it ended.
 
     The workload is an open loop: ``due_s`` does not depend on what became of the requests before,
-    so that a farm that stalls is charged for all it should have answered. ``sent_s - due_s`` is
-    how late the workload itself was.
+    so that a farm that stalls is charged for all it should have answered. ``sent_s`` is when the
+    workload came to it, so that ``sent_s - due_s`` is how late the workload itself was: one that
+    has to wait, as no more of its kind may be under way, has been come to all the same.
     """
 
     kind: Kind
@@ -68,7 +69,10 @@ class Deed:
     balancer: str = ""
     web: str = ""
     told: str = ""
-    """What a page said that did not do as asked, shortened; "" for all others."""
+    """What a page said that did not do as asked, shortened, or how the connection failed; "" for
+    what was done."""
+    visitor: int = 0
+    """Whose session it is, for ``SESSION``: each visitor's pages follow one another."""
 
 
 @dataclass(frozen=True, slots=True)

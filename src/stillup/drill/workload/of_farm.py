@@ -1,0 +1,45 @@
+"""Which workload a farm gets (pure)."""
+
+from dataclasses import replace
+
+from stillup.drill.history import Kind
+from stillup.drill.workload.settings import LOADS, Load, Settings
+from stillup.model.farm import Farm, Role
+
+_HTTP, _HTTPS = 80, 443
+_WRITERS_SHARE = 0.75
+"""Of what one address may send at once, for rows; some of the rest is for files."""
+
+
+def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) -> Settings:
+    """Return the settings for a farm.
+
+    Rows are not asked of a farm without a database, nor files of one without shared folders.
+
+    Args:
+        farm: Through whose first virtual IP is asked.
+        token: The unguessable part of the probe pages' path.
+        first: The first number of each kind; every drill of a run has numbers of its own.
+        share: How much of the usual pace: 0.5 for half of it.
+    """
+    loads = {kind: replace(load, per_s=load.per_s * share) for kind, load in LOADS.items()}
+    may_send = max(2, farm.balancer.maxconn_per_server * len(farm.having(Role.WEB)) // 2)
+    loads[Kind.ROW] = _within(loads[Kind.ROW], int(may_send * _WRITERS_SHARE))
+    loads[Kind.FILE] = _within(loads[Kind.FILE], may_send - loads[Kind.ROW].at_once)
+    if not farm.having(Role.DATABASE):
+        del loads[Kind.ROW], loads[Kind.SESSION]
+    if not farm.site.shared:
+        del loads[Kind.FILE]
+    return Settings(
+        str(farm.vip.first),
+        farm.site.hosts[0],
+        token,
+        port=_HTTPS if farm.tls.enabled else _HTTP,
+        tls=farm.tls.enabled,
+        first=first,
+        loads=loads,
+    )
+
+
+def _within(load: Load, most: int) -> Load:
+    return replace(load, at_once=min(load.at_once, most), connections=min(load.connections, most))
