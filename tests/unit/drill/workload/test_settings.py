@@ -1,16 +1,19 @@
 """What the workload is told, and when what is due."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from tests.unit.deploy.farms import example
 
 from stillup.drill.history import Deed, Kind, Outcome
 from stillup.drill.workload import lines, pages
 from stillup.drill.workload.of_farm import settings_for
 from stillup.drill.workload.schedule import Due, Schedule
 from stillup.drill.workload.settings import Load, Settings, line, parsed
+from stillup.model.farm import Farm
+from stillup.model.read import read_farm
 
+ROOT = Path(__file__).resolve().parents[4]
 TOKEN = "0123456789abcdef" * 2
 
 
@@ -97,20 +100,21 @@ def test_what_changes_something_is_posted_and_the_token_is_not_in_what_is_told()
 
 
 def test_a_farm_is_asked_for_what_it_has_and_its_writers_stay_within_what_it_takes() -> None:
-    farm = example()
+    farm = read_farm((ROOT / "examples" / "farm.toml").read_bytes(), "farm.toml")
+    assert isinstance(farm, Farm)
     whole = settings_for(farm, TOKEN, first=9, share=0.5)
     small = settings_for(
         replace(
             farm,
             balancer=replace(farm.balancer, maxconn_per_server=8),
             site=replace(farm.site, shared=()),
-            tls=replace(farm.tls, enabled=True),
+            tls=replace(farm.tls, enabled=False),
         ),
         TOKEN,
     )
 
     assert (whole.address, whole.host, whole.first) == ("10.0.0.1", farm.site.hosts[0], 9)
-    assert (whole.port, whole.tls, small.port, small.tls) == (80, False, 443, True)
+    assert (whole.port, whole.tls, small.port, small.tls) == (443, True, 80, False)
     assert (whole.load(Kind.ROW), whole.load(Kind.FILE)) == (
         Load(50.0, 15.0, 24, 24),
         Load(5.0, 15.0, 4, 4),
