@@ -26,7 +26,7 @@ from stillup.heartbeat.events import (
 from stillup.heartbeat.holding import clear_others
 from stillup.heartbeat.hooks import Hooks, Runner
 from stillup.heartbeat.journal import Journal
-from stillup.heartbeat.lineage import Lineage, Possessions, sockets
+from stillup.heartbeat.lineage import Lineage, Possessions, named, sockets, sockets_of
 from stillup.heartbeat.link import LinkWatch
 from stillup.heartbeat.loop import Loop
 from stillup.heartbeat.margins import warnings
@@ -217,10 +217,7 @@ class Daemon:
     def _take_up(self) -> None:
         """Begin to act: the predecessor has stopped for good."""
         for name, network in self._networks().items():
-            if name in self._sockets:
-                network.take_up(self._sockets[name])
-            else:
-                network.open()
+            network.take_up(sockets_of(name, self._sockets))
         while self._former:
             self._former[-1].begin()
             self._former.pop().remove()
@@ -250,8 +247,7 @@ class Daemon:
         nodes = {address: seat.node for address, seat in self.seats.items()}
         sockets = {"control": self.control.descriptor}
         for name, network in self._networks().items():
-            if network.descriptor is not None:
-                sockets[name] = network.descriptor
+            sockets |= named(name, network.descriptors)
         return Possessions(known, nodes, sockets)
 
     def handle(self, event: Event) -> None:

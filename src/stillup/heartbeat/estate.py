@@ -132,7 +132,7 @@ def inherited(said: dict[str, Json], settings: DaemonSettings) -> Inherited:
         NotUnderstood: If it is of another format.
         RestartNeeded: If the new settings make another server of this one.
     """
-    if said.get("format") != snapshot.FORMAT:
+    if said.get("format") not in snapshot.UNDERSTOOD:
         raise NotUnderstood(
             f"the running daemon's memory has format {said.get('format')}, this version's is "
             f"{snapshot.FORMAT}: restart it"

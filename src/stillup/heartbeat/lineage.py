@@ -110,3 +110,14 @@ def sockets(handed: Handed | None) -> dict[str, int]:
     names = said.get(SOCKETS)
     assert isinstance(names, list)
     return dict(zip(map(str, names), descriptors, strict=True))
+
+
+def named(network: str, descriptors: Mapping[str, int]) -> dict[str, int]:
+    """Return a network's sockets under the names that go to a successor."""
+    return {f"{network} {name}".rstrip(): number for name, number in descriptors.items()}
+
+
+def sockets_of(network: str, handed: Mapping[str, int]) -> dict[str, int]:
+    """Return a network's among the sockets that were handed over, by its own names."""
+    words = ((name.partition(" "), number) for name, number in handed.items())
+    return {name: number for (of, _, name), number in words if of == network}

@@ -28,7 +28,6 @@ _UDP_PAYLOAD = 8
 _ALL, _NOTHING = 0xFFFFFFFF, 0
 
 _STEP = struct.Struct("=HBBI")
-_LONGEST_JUMP = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +61,23 @@ def claims(address: str) -> list[Step]:
     return [*steps, Step(_RETURN, _ALL), Step(_RETURN, _NOTHING)]
 
 
-def datagrams(magic: bytes, sources: Iterable[str]) -> list[Step]:
-    """Return the filter for a UDP socket: ours by their first two bytes, and from ``sources``.
-
-    Args:
-        magic: The two bytes.
-        sources: At most 250 addresses.
-
-    Raises:
-        ValueError: If there are more.
-    """
-    wanted = sorted(set(sources))
-    if len(wanted) > _LONGEST_JUMP - 5:
-        raise ValueError(f"{len(wanted)} servers are more than the heartbeat can listen to")
-    tests = [
-        Step(_EQUALS, _number(address), if_so=len(wanted) - place)
-        for place, address in enumerate(wanted)
-    ]
+def datagrams(magic: bytes, source: str) -> list[Step]:
+    """Return the filter for a UDP socket: ours by their first two bytes, and from ``source``."""
     return [
         Step(_LOAD_HALF, _UDP_PAYLOAD),
-        Step(_EQUALS, int.from_bytes(magic, "big"), if_not=len(wanted) + 1),
+        Step(_EQUALS, int.from_bytes(magic, "big"), if_not=3),
         Step(_LOAD_WORD, _SOURCE_ADDRESS),
-        *tests,
-        Step(_RETURN, _NOTHING),
+        Step(_EQUALS, int(ipaddress.IPv4Address(source)), if_not=1),
         Step(_RETURN, _ALL),
+        Step(_RETURN, _NOTHING),
     ]
+
+
+def nothing() -> list[Step]:
+    """Return the filter for a socket that only sends."""
+    return [Step(_RETURN, _NOTHING)]
 
 
 def assembled(steps: Iterable[Step]) -> bytes:
     """Return the program as ``struct sock_filter[]``."""
     return b"".join(_STEP.pack(step.code, step.if_so, step.if_not, step.value) for step in steps)
-
-
-def _number(address: str) -> int:
-    return int(ipaddress.IPv4Address(address))

@@ -26,8 +26,11 @@ from stillup.errors import StillupError
 from stillup.heartbeat.core import Node
 from stillup.heartbeat.settings_reader import Json
 
-FORMAT = 1
-"""Counts changes in what a picture means; other formats are refused."""
+FORMAT = 2
+"""Counts changes in what a daemon hands over; formats that are not understood are refused."""
+
+UNDERSTOOD = (1, FORMAT)
+"""With the first one came one socket for all servers; the pictures are the same."""
 
 PACKAGE = "stillup.heartbeat."
 SIMULATOR = "stillup.heartbeat.simulator."

@@ -40,7 +40,8 @@ PREPARE_S = 15.0
 AGAIN_S = 0.05
 """How long to wait when the estate cannot be had right now."""
 
-_MOST_DESCRIPTORS = 16
+_MOST_DESCRIPTORS = 253
+"""In one message, by the kernel (``SCM_MAX_FD``)."""
 _CHUNK = 65_536
 
 Handed = tuple[dict[str, Json], list[int]]
@@ -269,8 +270,10 @@ def _why(told: dict[str, Json], when: str) -> tuple[str, str]:
 
 def _send(channel: socket.socket, value: dict[str, Json], descriptors: Sequence[int] = ()) -> None:
     data = json.dumps(value).encode() + b"\n"
-    sent = socket.send_fds(channel, [data], list(descriptors)) if descriptors else 0
-    channel.sendall(data[sent:])
+    for at in range(0, len(descriptors), _MOST_DESCRIPTORS):
+        these = descriptors[at : at + _MOST_DESCRIPTORS]
+        data = data[socket.send_fds(channel, [data[:1]], list(these)) :]
+    channel.sendall(data)
 
 
 def _receive(channel: socket.socket) -> Handed:

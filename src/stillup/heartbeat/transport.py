@@ -1,38 +1,23 @@
-"""The datagrams: a UDP socket on the LAN interface, and what is signed and believed.
+"""The datagrams: what is signed and believed.
 
-Bound to the interface and not only to the address: a vote says "I hear you on the LAN", which
-it must not say when it came another way. Nothing that happens to a datagram is an error of the
-daemon: what cannot be sent is lost, as any datagram may be.
+The sockets (``mailboxes.py``) are bound to the LAN's interface and not only to the address: a
+vote says "I hear you on the LAN", which it must not say when it came another way. Nothing that
+happens to a datagram is an error of the daemon: what cannot be sent is lost, as any datagram
+may be.
 """
 
 import errno
-import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 
 from stillup.errors import ServerFailed
-from stillup.heartbeat import packet_filter
-from stillup.heartbeat.attach import attach
 from stillup.heartbeat.loop import Loop
+from stillup.heartbeat.mailboxes import Mailboxes
 from stillup.heartbeat.messages import Message
 from stillup.heartbeat.report import counted
-from stillup.heartbeat.seal import MAGIC, NotOpened, Rejected, Seal
+from stillup.heartbeat.seal import NotOpened, Rejected, Seal
 from stillup.heartbeat.settings_reader import Json
 
-BATCH = 512
-"""How many datagrams are read in one go, which is more than a socket holds unless it is flooded:
-a flood must not keep the timers from running."""
-
-REST_S = 0.01
-"""How long nothing is read after as many. Fifty thousand a second are far more than a farm has
-to say, and take half of a core. Without the rest a flood would keep a daemon that runs in real
-time from ever sleeping: HAProxy would starve beside it, and the kernel would end it
-(``LimitRTTIME``)."""
-
-_LONGEST_BYTES = 2048
-_CS6 = 0xC0
-_PRIORITY = 6
-_FREEBIND = 15
 _RETRY_S = 0.5
 
 
@@ -40,7 +25,7 @@ class Transport:
     """Sends and receives messages.
 
     Args:
-        loop: For the socket.
+        loop: For the sockets.
         seal: Signs and checks.
         here: This server's address and the port, the same on all servers.
         interface: The interface's name; None to hear the address on whichever it is.
@@ -62,54 +47,37 @@ class Transport:
     ) -> None:
         self.sent = 0
         self.received = 0
-        self.rests = 0
-        self.unsent: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self._loop = loop
         self._seal = seal
         self._here = here
-        self._retry, self._rests = f"open {here[0]}", f"rest {here[0]}"
-        self._interface = interface
-        self._peers = dict(peers)
+        self._retry = f"open {here[0]}"
+        self._peers = peers.keys()
         self._on_message = on_message
         self._log = log
-        self._socket: socket.socket | None = None
-        self._resting = False
+        self._mailboxes = Mailboxes(loop, here, interface, peers, self._open, log)
 
     def status(self) -> dict[str, Json]:
         """Return how much was said and heard."""
         return {
             "sent": self.sent,
             "received": self.received,
-            "floods": self.rests,
-            "unsent": counted(self.unsent),
+            "floods": self._mailboxes.rests,
+            "unsent": counted(self._mailboxes.unsent),
             "refused": counted(self.refused),
         }
 
     def open(self) -> None:
-        """Open the socket, or open it anew after the interface came back.
+        """Open the sockets, or open them anew after the interface came back.
 
-        Where the interface is missing, it is tried again until it is there.
+        Where the interface or its address is missing, it is tried again until it is there.
 
         Raises:
             ServerFailed: If another daemon runs on this server already.
         """
-        self.close()
-        datagrams = socket.socket(
-            socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        )
         try:
-            # Before the network is configured, the address may not be there yet.
-            datagrams.setsockopt(socket.IPPROTO_IP, _FREEBIND, 1)
-            datagrams.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _CS6)
-            datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY)
-            if self._interface is not None:
-                name = self._interface.encode() + b"\0"
-                datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
-            attach(datagrams, packet_filter.datagrams(MAGIC, self._peers.values()))
-            datagrams.bind(self._here)
+            self._mailboxes.open()
         except OSError as error:
-            datagrams.close()
             address = f"{self._here[0]}:{self._here[1]}"
             if error.errno == errno.EADDRINUSE:
                 raise ServerFailed(
@@ -120,85 +88,41 @@ class Transport:
             self._loop.at(self._retry, self._loop.now_s() + _RETRY_S, lambda _: self.open())
             return
         self._loop.at(self._retry, None, lambda _: None)
-        self._socket = datagrams
-        self._loop.watch(datagrams, self._on_readable)
 
     @property
-    def descriptor(self) -> int | None:
-        """The socket's, for a successor; None while it is not open."""
-        return None if self._socket is None else self._socket.fileno()
+    def descriptors(self) -> dict[str, int]:
+        """The sockets', for a successor; none while they are not open."""
+        return self._mailboxes.descriptors
 
-    def take_up(self, descriptor: int) -> None:
-        """Go on with a predecessor's socket, and with what waits in it.
+    def take_up(self, descriptors: Mapping[str, int]) -> None:
+        """Go on with a predecessor's sockets, and with what waits in them; open what it had not.
 
         Raises:
-            OSError: If the kernel does not take the filter.
+            ServerFailed: If it had none, and another program listens there.
         """
-        datagrams = socket.socket(fileno=descriptor)
-        datagrams.settimeout(0)
-        attach(datagrams, packet_filter.datagrams(MAGIC, self._peers.values()))
-        self._socket = datagrams
-        self._loop.watch(datagrams, self._on_readable)
-
-    def close(self) -> None:
-        """Close the socket."""
-        if self._socket is not None:
-            if not self._resting:
-                self._loop.unwatch(self._socket)
-            self._socket.close()
-            self._socket = None
-        self._resting = False
-        self._loop.at(self._rests, None, self._read_on)
+        if not descriptors:
+            self.open()
+            return
+        try:
+            self._mailboxes.take_up(descriptors)
+        except OSError as error:
+            self._log("listening impossible", {"reason": error.strerror})
+            self._mailboxes.close()
+            self._loop.at(self._retry, self._loop.now_s(), lambda _: self.open())
 
     def send(self, to: str, message: Message, subject: str) -> None:
         """Sign and send, or lose it."""
         self._send(self._seal.close(to, message, subject), to)
 
     def _send(self, data: bytes, to: str) -> None:
-        if self._socket is None:
-            self.unsent["no interface"] += 1
-            return
-        try:
-            self._socket.sendto(data, (self._peers[to], self._here[1]))
-            self.sent += 1
-        except OSError as error:
-            # The link is down, the buffer is full, a firewall says no: as good as lost on the way.
-            self.unsent[errno.errorcode.get(error.errno or 0, "unknown")] += 1
-            self._log("datagram not sent", {"to": to, "reason": error.strerror})
+        self.sent += self._mailboxes.send(data, to)
 
-    def _on_readable(self) -> None:
-        for _ in range(BATCH):
-            if self._socket is None:
-                return
-            try:
-                data, source = self._socket.recvfrom(_LONGEST_BYTES)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._log("datagram not received", {"reason": error.strerror})
-                return
-            self._open(data, str(source[0]))
-        self._rest()
-
-    def _rest(self) -> None:
-        """Read no more for a moment: this is a flood."""
-        if self._socket is None:
-            return
-        self.rests += 1
-        self._resting = True
-        self._loop.unwatch(self._socket)
-        self._loop.at(self._rests, self._loop.now_s() + REST_S, self._read_on)
-
-    def _read_on(self, _now_s: float) -> None:
-        self._resting = False
-        if self._socket is not None:
-            self._loop.watch(self._socket, self._on_readable)
-
-    def _open(self, data: bytes, source: str) -> None:
+    def _open(self, source: str, data: bytes) -> None:
+        """Take in what came from the address of the server ``source``."""
         opened = self._seal.open(data)
         if isinstance(opened, NotOpened):
             self._refuse(opened, source)
-        elif self._peers.get(opened.sender) != source:
+        elif opened.sender != source:
             self.refused["other address"] += 1
             self._log("datagram refused", {"source": source, "reason": "not its sender's address"})
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stillup.model.problems import Path
 
 MOST_SERVERS = 250
-"""So many senders the daemon's packet filter in the kernel tells apart."""
+"""So many sockets a daemon opens on the LAN: one for each other server, and one to send."""
 MOST_WORKERS = 2000
 """PHP processes on a web server; more is a mistake in its own right."""
 MOST_CONNECTIONS = 100_000
