@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from stillup.deploy.session import Sessions
 from stillup.drill.history import Copies, Kind
+from stillup.drill.workload.settings import path
 from stillup.errors import ServerFailed, ServerUnreachable, StillupError
 from stillup.keeper.storage_settings import BRICK
 from stillup.model.farm import Farm, Role, Server
@@ -34,7 +35,7 @@ class Probes:
     @property
     def path(self) -> str:
         """Where the pages are, below the site's address."""
-        return f"/stillup-drill-{self.token}/"
+        return path(self.token)
 
     @property
     def shares(self) -> bool:

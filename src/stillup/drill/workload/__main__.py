@@ -12,7 +12,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from stillup.drill.workload import lines, orders, settings
+from stillup.drill.workload import lines, settings
 from stillup.drill.workload.client import Client
 from stillup.drill.workload.connection import destination
 from stillup.drill.workload.output import Output
@@ -27,8 +27,6 @@ def main() -> int:
     _have_room()
     output = Output(sys.stdout.fileno())
     try:
-        for page in told.before:
-            orders.until_done(to, page, told.token)
         origin_s, wall = time.monotonic(), datetime.now(UTC)
         output.write(lines.began(lines.Began(wall.isoformat(timespec="seconds"), origin_s)))
         output.flush()
@@ -36,11 +34,9 @@ def main() -> int:
             told, to, lambda done: output.write(lines.deed(done)), output.flush, origin_s
         )
         lasted_s = client.run(sys.stdin.fileno())
-        for page in told.after:
-            orders.until_done(to, page, told.token)
         output.write(lines.ended(lines.Ended(lasted_s, time.process_time())))
         output.drain()
-    except (OSError, orders.NotDone) as error:
+    except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -1,17 +1,18 @@
 """What is asked of the farm's probe pages, and which answer is right (pure).
 
-| kind            | request                     | right: status 200 and the text        |
-|-----------------|-----------------------------|---------------------------------------|
-| new, kept       | GET /TOKEN/page?n=N         | ``page N of TOKEN``                   |
-| session         | GET /TOKEN/session          | ``session COUNT of TOKEN``            |
-| row             | POST /TOKEN/row?n=N         | ``row N of TOKEN``: it is committed   |
-| file            | POST /TOKEN/file?n=N        | ``file N of TOKEN``: it is on disk    |
-| download        | GET /TOKEN/download         | as many bytes as announced, all zero  |
+| kind            | request                | right: status 200 and the text        |
+|-----------------|------------------------|---------------------------------------|
+| new, kept       | GET page?n=N           | ``page N of TOKEN``                   |
+| session         | GET session            | ``session COUNT of TOKEN``            |
+| row             | POST row?n=N           | ``row N of TOKEN``: it is committed   |
+| file            | POST file?n=N          | ``file N of TOKEN``: it is on disk    |
+| download        | GET download           | as many bytes as announced, all zero  |
 
 What changes something is a POST, which no balancer asks twice. 409 says that nothing was written.
 """
 
 from stillup.drill.history import Kind, Outcome
+from stillup.drill.workload.settings import path
 
 _PAGES = {Kind.NEW: "page", Kind.KEPT: "page"}
 _WRITES = frozenset({Kind.ROW, Kind.FILE})
@@ -33,7 +34,7 @@ def request(kind: Kind, number: int, *, token: str, host: str, cookie: str, kept
     """
     page = _PAGES.get(kind, str(kind)) + (f"?n={number}" if kind in _NUMBERED else "")
     lines = [
-        f"{'POST' if kind in _WRITES else 'GET'} /{token}/{page} HTTP/1.1",
+        f"{'POST' if kind in _WRITES else 'GET'} {path(token)}{page} HTTP/1.1",
         f"Host: {host}",
         "User-Agent: stillup-drill",
     ]
@@ -41,14 +42,6 @@ def request(kind: Kind, number: int, *, token: str, host: str, cookie: str, kept
     lines += [f"Cookie: {cookie}"] if cookie else []
     lines += [] if kept else ["Connection: close"]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def order(page: str, *, token: str, host: str) -> bytes:
-    """Return the bytes of what is asked once, before or after the load: ``begin``, ``end``."""
-    return (
-        f"POST /{token}/{page} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: stillup-drill\r\n"
-        "Content-Length: 0\r\nConnection: close\r\n\r\n"
-    ).encode()
 
 
 def judged(kind: Kind, number: int, token: str, status: int, body: bytes) -> tuple[Outcome, int]:

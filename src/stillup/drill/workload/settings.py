@@ -42,6 +42,11 @@ send at once to a farm of two web servers (32, see docs/decisions/0707). They wa
 bound on an outage: what waits through it is answered after it, and then it is known."""
 
 
+def path(token: str) -> str:
+    """Return where a drill's pages are, below the site's address."""
+    return f"/stillup-drill-{token}/"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the program is told."""
@@ -51,7 +56,7 @@ class Settings:
     host: str
     """The site's name, as the request names it."""
     token: str
-    """The first part of the path of the farm's probe pages."""
+    """Of the drill's pages; see ``path``."""
     port: int = 80
     tls: bool = False
     first: int = 1
@@ -60,11 +65,12 @@ class Settings:
     """How many sessions; each shares ``SESSION``'s pace, and may have ``at_once`` pages under way."""
     download_bytes_per_s: int = 500_000
     """How fast the download is read."""
-    before: tuple[str, ...] = ()
-    """Pages that are asked first, each until it is done: ``begin``."""
-    after: tuple[str, ...] = ()
-    """Pages that are asked in the end."""
     loads: Mapping[Kind, Load] = field(default_factory=lambda: LOADS)
+
+    @property
+    def path(self) -> str:
+        """Where the drill's pages are."""
+        return path(self.token)
 
     def load(self, kind: Kind) -> Load:
         """Return how much there is of a kind; nothing of those that ``loads`` does not have."""
@@ -86,5 +92,4 @@ def parsed(text: str) -> Settings:
     """
     told = json.loads(text)
     loads = {Kind(kind): Load(**load) for kind, load in told.pop("loads").items()}
-    before, after = tuple(told.pop("before")), tuple(told.pop("after"))
-    return Settings(**told, before=before, after=after, loads=loads)
+    return Settings(**told, loads=loads)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stillup.drill.history import Deed
 from stillup.drill.programs import Program, Wrap, as_it_is
-from stillup.drill.workload import orders, settings
+from stillup.drill.workload import settings
 from stillup.drill.workload.lines import Began, Ended, parsed
 from stillup.drill.workload.settings import Settings
 from stillup.errors import DrillFailed
@@ -47,9 +47,9 @@ class Working:
         self._began: Began | None = None
         self._ended: Ended | None = None
         longest_s = max((load.timeout_s for load in told.loads.values()), default=0.0)
-        self._end_s = longest_s + _END_S + orders.WITHIN_S * len(told.after)
+        self._end_s = longest_s + _END_S
         self._program = Program("stillup.drill.workload", settings.line(told), wrap, self._read)
-        self._program.await_first(_START_S + orders.WITHIN_S * len(told.before))
+        self._program.await_first(_START_S)
 
     @property
     def began(self) -> str:
@@ -98,7 +98,7 @@ def working(told: Settings, wrap: Wrap = as_it_is) -> Iterator[Working]:
     """Have users ask until the block ends; it begins when the first request is due.
 
     Raises:
-        DrillFailed: If it does not begin: the pages of ``Settings.before`` were not done.
+        DrillFailed: If it does not begin, with what it said.
     """
     load = Working(told, wrap)
     try:

@@ -58,7 +58,7 @@ class Site:
                         return
 
     def _answer(self, path: str, headers: dict[str, str]) -> bytes:
-        page, _, number = path.removeprefix(f"/{TOKEN}/").partition("?n=")
+        page, _, number = path.removeprefix(f"/stillup-drill-{TOKEN}/").partition("?n=")
         self.asked[page] += 1
         head = "HTTP/1.1 200 OK\r\nX-Balancer: lb1\r\nX-Web: web1\r\n"
         if page == "download":

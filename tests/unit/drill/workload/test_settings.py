@@ -23,7 +23,6 @@ def test_settings_travel_as_one_line() -> None:
         "shop.example",
         TOKEN,
         tls=True,
-        before=("begin",),
         loads={Kind.ROW: Load(1.5, 2.0, 3)},
     )
     assert line(told).count("\n") == 1
@@ -95,8 +94,11 @@ def test_an_answer_is_judged(
 
 def test_what_changes_something_is_posted_and_the_token_is_not_in_what_is_told() -> None:
     asked = pages.request(Kind.ROW, 7, token=TOKEN, host="h", cookie="", kept=True)
-    assert asked.startswith(f"POST /{TOKEN}/row?n=7 HTTP/1.1\r\nHost: h\r\n".encode())
-    assert pages.shortened(f"no\n /{TOKEN}/row".encode(), TOKEN) == "no /TOKEN/row"
+    assert asked.startswith(f"POST /stillup-drill-{TOKEN}/row?n=7 HTTP/1.1\r\nHost: h\r\n".encode())
+    assert (
+        pages.shortened(f"no\n /stillup-drill-{TOKEN}/row".encode(), TOKEN)
+        == "no /stillup-drill-TOKEN/row"
+    )
 
 
 def test_a_farm_is_asked_for_what_it_has_and_its_writers_stay_within_what_it_takes() -> None:
