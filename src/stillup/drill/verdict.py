@@ -26,6 +26,9 @@ class Ruling:
     word: Word
     text: str
     """One sentence with the figures: what was promised and what was."""
+    held: bool = True
+    """Whether the farm is held to it. It is not where its file says that nobody could keep it,
+    as when all of a role are lost; then the text says why, and the word is ``kept``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Timeline:
     bin_s: float
     """How long a bin is; the first begins at 0."""
     groups: Mapping[str, Asked]
-    """``pages`` (on new and kept connections, and of sessions), ``rows``, ``files``: those asked for."""
+    """``pages`` (on new and on kept connections), ``sessions``, ``rows``, ``files``: those asked for."""
     heard: tuple[Holding, ...] | None
     """Who answered for each virtual IP on the wire; null where nobody could listen."""
     said: tuple[Holding, ...]

@@ -15,11 +15,13 @@ BIN_S = 0.1
 SILENCE_S = 0.2
 """An address that nobody answered for in so long was nobody's meanwhile: ten questions of the listener."""
 GROUPS = {
-    "pages": frozenset({Kind.NEW, Kind.KEPT, Kind.SESSION}),
+    "pages": frozenset({Kind.NEW, Kind.KEPT}),
+    "sessions": frozenset({Kind.SESSION}),
     "rows": frozenset({Kind.ROW}),
     "files": frozenset({Kind.FILE}),
 }
-"""What stands together in a chart. A download is one long request and has no rate."""
+"""What stands together in a chart: sessions are kept in the database, plain pages need a web server
+and nothing else. A download is one long request and has no rate."""
 
 
 def played(history: History, verdict: Verdict) -> Played:

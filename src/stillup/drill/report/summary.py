@@ -1,0 +1,188 @@
+"""The verdict of a whole run in one sentence and one row a promise (pure)."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stillup.drill.history import Kind
+from stillup.drill.report.run import Played, Run
+from stillup.drill.verdict import Figures, Word
+
+RANKS = {Word.BROKEN: 0, Word.UNKNOWN: 1, Word.KEPT: 2}
+"""The worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One promise over all drills that were held to it."""
+
+    promise: str
+    """As in ``Ruling.promise``."""
+    title: str
+    """What was promised, as a person says it."""
+    word: Word
+    worst: str
+    """The worst that was, with its drill; "" where there is no figure for it."""
+    counts: tuple[tuple[Word, int], ...]
+    """In how many drills it was broken, unknown and kept; without zeros."""
+
+
+def headline(run: Run) -> str:
+    """Return what became of the run, as one sentence."""
+    counts = Counter(played.verdict.word for played in run.played)
+    total = len(run.played)
+    drills = "1 drill" if total == 1 else f"{total} drills"
+    if not total:
+        sentence = "Nothing was played"
+    elif counts[Word.BROKEN]:
+        sentence = f"{counts[Word.BROKEN]} of {drills} broke a promise"
+        if counts[Word.UNKNOWN]:
+            sentence += f", and {counts[Word.UNKNOWN]} could not tell"
+    elif counts[Word.UNKNOWN]:
+        sentence = f"{counts[Word.UNKNOWN]} of {drills} could not tell; no promise was seen broken"
+    else:
+        sentence = f"Every promise was kept in {drills}"
+        if more := sum(map(excused, run.played)):
+            sentence += f", {more} of them more than the farm promises to endure"
+    return f"{sentence}; the run ended early: {run.stopped}" if run.stopped else sentence
+
+
+def worst_first(run: Run) -> tuple[Played, ...]:
+    """Return the drills: broken, then unknown, then kept; among these as they were played."""
+    return tuple(sorted(run.played, key=lambda played: RANKS[played.verdict.word]))
+
+
+def lost(figures: Figures) -> dict[str, int]:
+    """Return how many acknowledged writes are missing at one keeper at least, by kind."""
+    numbers: dict[str, set[int]] = {}
+    for place, missing in figures.lost.items():
+        numbers.setdefault(place.partition(" at ")[0], set()).update(missing)
+    return {kind: len(missing) for kind, missing in numbers.items() if missing}
+
+
+def failed(figures: Figures) -> int:
+    """Return how many requests failed, of all kinds and classes."""
+    return sum(sum(kind.failed.values()) for kind in figures.kinds.values())
+
+
+def acknowledged(figures: Figures) -> int:
+    """Return how many writes were acknowledged."""
+    return sum(
+        figures.kinds[kind].asked - sum(figures.kinds[kind].failed.values())
+        for kind in (Kind.ROW, Kind.FILE)
+        if kind in figures.kinds
+    )
+
+
+def excused(played: Played) -> bool:
+    """Return whether a drill went as it should, but the farm need not have endured it at all."""
+    verdict = played.verdict
+    return verdict.word is Word.KEPT and not all(ruling.held for ruling in verdict.rulings)
+
+
+def promises(run: Run) -> tuple[Promise, ...]:
+    """Return each promise that any drill was held to, in the order of importance."""
+    titles = _titles(run)
+    held: dict[str, list[tuple[Played, Word]]] = {promise: [] for promise in titles}
+    for played in run.played:
+        for ruling in played.verdict.rulings:
+            if ruling.held:
+                held.setdefault(ruling.promise, []).append((played, ruling.word))
+    return tuple(
+        _promise(promise, titles.get(promise, promise), drills)
+        for promise, drills in held.items()
+        if drills
+    )
+
+
+def _promise(promise: str, title: str, drills: Sequence[tuple[Played, Word]]) -> Promise:
+    counts = Counter(word for _, word in drills)
+    worst = _WORST.get(promise)
+    return Promise(
+        promise=promise,
+        title=title,
+        word=min(counts, key=RANKS.__getitem__),
+        worst=worst([played for played, _ in drills]) if worst else "",
+        counts=tuple((word, counts[word]) for word in RANKS if counts[word]),
+    )
+
+
+def _titles(run: Run) -> dict[str, str]:
+    """Return what is promised, the most important first."""
+    promised = run.promises
+    return {
+        "outage": f"A failure interrupts pages for at most {seconds(promised.outage_s)}",
+        "lost-writes": "No acknowledged write is lost"
+        if not promised.lost_writes
+        else f"At most {promised.lost_writes} acknowledged writes are lost",
+        "never-both": "Never two servers answer for one address",
+        "planned-failures": "Planned work costs no request"
+        if not promised.planned_failures
+        else f"Planned work costs at most {promised.planned_failures} requests",
+        "sessions": "Nobody loses a session",
+        "wrong-content": "Every answer is the one that was asked for",
+        "settled": "While the fault lasts, all users are served by what is left",
+        "retried": "A page asked of a dead web server is asked of another",
+        "sticky": "A visitor stays at one web server",
+        "same-copies": "All who keep the data have the same",
+        "whole-again": "The farm is whole again by itself",
+        "control": "Without a fault, nothing happens",
+        "fault": "The fault came about",
+    }
+
+
+def _longest_outage(drills: Sequence[Played]) -> str:
+    worst = max(drills, key=lambda played: played.verdict.figures.outage.s)
+    return f"{seconds(worst.verdict.figures.outage.s)} ({worst.name})"
+
+
+def _lost_writes(drills: Sequence[Played]) -> str:
+    count = sum(sum(lost(played.verdict.figures).values()) for played in drills)
+    written = sum(acknowledged(played.verdict.figures) for played in drills)
+    return f"{count:,} of {written:,} lost"
+
+
+def _longest_both(drills: Sequence[Played]) -> str:
+    times = [(both, played.name) for played in drills if (both := played.verdict.figures.both_s)]
+    if times:
+        both_s, name = max(times)
+        return f"two for {seconds(both_s)} ({name})"
+    deaf = sum(played.verdict.figures.both_s is None for played in drills)
+    return f"nobody listened in {deaf} of {len(drills)}" if deaf else "never two on the wire"
+
+
+def _most_failed(drills: Sequence[Played]) -> str:
+    worst = max(drills, key=lambda played: failed(played.verdict.figures))
+    count = failed(worst.verdict.figures)
+    return f"{count:,} failed ({worst.name})" if count else "none failed"
+
+
+def _lost_sessions(drills: Sequence[Played]) -> str:
+    count = sum(played.verdict.figures.sessions_lost for played in drills)
+    return f"{count:,} sessions lost"
+
+
+def _last_whole(drills: Sequence[Played]) -> str:
+    after = [(played.verdict.figures.whole_after_s, played.name) for played in drills]
+    never = [name for after_s, name in after if after_s is None]
+    if never:
+        return f"not in time: {never[0]}" + (f" and {len(never) - 1} more" if never[1:] else "")
+    after_s, name = max((after_s, name) for after_s, name in after if after_s is not None)
+    return f"after at most {seconds(after_s)} ({name})"
+
+
+def seconds(time_s: float) -> str:
+    """Return a time as people read it: milliseconds below one second, at most three digits."""
+    if round(time_s, 3) < 1:
+        return f"{time_s * 1000:.0f} ms"
+    return f"{time_s:.3g} s" if time_s < 100 else f"{time_s:.0f} s"
+
+
+_WORST: dict[str, Callable[[Sequence[Played]], str]] = {
+    "outage": _longest_outage,
+    "lost-writes": _lost_writes,
+    "never-both": _longest_both,
+    "planned-failures": _most_failed,
+    "sessions": _lost_sessions,
+    "whole-again": _last_whole,
+}
