@@ -11,30 +11,33 @@ Run as a program it watches until it is terminated and writes one JSON object a 
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from stillup.drill.listener import packets
+from stillup.drill.listener.frames import ARP, question, sighting
 
 READY_S = 5.0
 ASKER_HARDWARE = bytes.fromhex("02005e000001")
 
 _ALL_PROTOCOLS = 0x0003
-_ARP, _IPV4, _IPV6 = 0x0806, 0x0800, 0x86DD
-_SOLICITATION, _ADVERTISEMENT = 135, 136
-_ICMPV6 = 58
-_MULTICAST = 0xFF
-_OUTGOING = 4
-_TIMESTAMP_NS = 35
-_ATTACH_FILTER = 26
+# Not by the socket's protocol: such a socket does not hear what a bridge forwards.
+_ARP_COMING_IN = (
+    (0x28, 0, 0, 12),  # the Ethernet type
+    (0x15, 0, 3, ARP),
+    (0x20, 0, 0, 0xFFFFF000 + 4),  # the packet's direction
+    (0x15, 1, 0, packets.OUTGOING),
+    (0x06, 0, 0, 0xFFFF),
+    (0x06, 0, 0, 0),
+)
 
 
 @dataclass(frozen=True)
@@ -144,57 +147,6 @@ class Watcher:
 # -- the program ---------------------------------------------------------------------------
 
 
-def sighting(frame: bytes, address: bytes) -> tuple[str, str] | None:
-    """Return kind and hardware of a frame whose sender claims to be ``address``."""
-    if len(frame) < 34:
-        return None
-    hardware, ethertype = frame[6:12].hex(":"), int.from_bytes(frame[12:14], "big")
-    if ethertype == _ARP and frame[28:32] == address:
-        operation, target = frame[20:22], frame[38:42]
-        if target == address:
-            return "announcement", hardware
-        return ("reply" if operation == b"\0\2" else "request"), hardware
-    if ethertype == _IPV4 and frame[26:30] == address:
-        return "packet", hardware
-    kind = sixth(frame, address) if ethertype == _IPV6 else None
-    return (kind, hardware) if kind else None
-
-
-def sixth(frame: bytes, address: bytes) -> str | None:
-    """Return what an IPv6 frame says as the owner of ``address``; None if nothing."""
-    neighbours = frame[20] == _ICMPV6 and len(frame) >= 78
-    if neighbours and frame[54] == _ADVERTISEMENT and frame[62:78] == address:
-        return "announcement" if frame[38] == _MULTICAST else "reply"
-    if frame[22:38] != address:
-        return None
-    return "request" if neighbours and frame[54] == _SOLICITATION else "packet"
-
-
-def question(address: bytes, asker: bytes) -> bytes:
-    """Return an ARP request for ``address`` from a host that does not exist.
-
-    For an IPv6 address, a neighbour solicitation to the group that its last bytes make.
-    """
-    if len(address) == 16:
-        return solicitation(address, asker)
-    head = b"\xff" * 6 + ASKER_HARDWARE + _ARP.to_bytes(2, "big")
-    body = struct.pack("!HHBBH", 1, _IPV4, 6, 4, 1)
-    return head + body + ASKER_HARDWARE + asker + b"\0" * 6 + address
-
-
-def solicitation(address: bytes, asker: bytes) -> bytes:
-    """Return a neighbour solicitation (RFC 4861 section 4.3)."""
-    group = bytes.fromhex("ff0200000000000000000001ff") + address[-3:]
-    head = b"\x33\x33" + group[-4:] + ASKER_HARDWARE + _IPV6.to_bytes(2, "big")
-    message = bytes((_SOLICITATION, 0, 0, 0, 0, 0, 0, 0)) + address + b"\1\1" + ASKER_HARDWARE
-    summed = asker + group + struct.pack("!II", len(message), _ICMPV6) + message
-    total: int = sum(struct.unpack(f"!{len(summed) // 2}H", summed))
-    checksum = ~(total % 0xFFFF) & 0xFFFF
-    message = message[:2] + checksum.to_bytes(2, "big") + message[4:]
-    ip = struct.pack("!IHBB", 6 << 28, len(message), _ICMPV6, 255) + asker + group
-    return head + ip + message
-
-
 def bridge_ports() -> list[str]:
     """Return the interfaces of this namespace that are ports of a bridge."""
     return sorted(path.parent.name for path in Path("/sys/class/net").glob("*/brport"))
@@ -206,14 +158,12 @@ def watch(
     """Watch until terminated."""
     wanted = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
     asker = wanted[:-1] + b"\xfd"
-    asked = question(wanted, asker)
+    asked = question(wanted, asker, ASKER_HARDWARE)
     names = list(ports) or bridge_ports()
-    packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL_PROTOCOLS))
+    wire = packets.opened(_ALL_PROTOCOLS)
     if arp_only:
-        hear_arp_only(packets)
-    packets.setsockopt(socket.SOL_SOCKET, _TIMESTAMP_NS, 1)
-    packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    packets.settimeout(0.005)
+        packets.attach(wire, _ARP_COMING_IN)
+    wire.settimeout(0.005)
     running = [True]
     signal.signal(signal.SIGTERM, lambda *_: running.clear())
     due_s = time.monotonic()
@@ -226,62 +176,20 @@ def watch(
                 due_s = max(due_s + ask_s, now_s)
                 for name in names:
                     with contextlib.suppress(OSError):
-                        packets.sendto(asked, (name, 0))
-            note(packets, wanted, lines.write)
-    packets.close()
+                        wire.sendto(asked, (name, 0))
+            note(wire, wanted, lines.write)
+    wire.close()
 
 
-def hear_arp_only(packets: socket.socket) -> None:
-    """Have the kernel drop all but ARP that comes in, before it wakes this process.
-
-    Not by the socket's protocol: such a socket does not hear what a bridge forwards.
-    Source: classic BPF, linux/filter.h.
-    """
-    steps = [
-        (0x28, 0, 0, 12),  # the Ethernet type
-        (0x15, 0, 3, _ARP),
-        (0x20, 0, 0, 0xFFFFF000 + 4),  # the packet's direction
-        (0x15, 1, 0, _OUTGOING),
-        (0x06, 0, 0, 0xFFFF),
-        (0x06, 0, 0, 0),
-    ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
-    head = struct.pack("@HP", len(steps), ctypes.addressof(code))
-    packets.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, head)
-
-
-def note(packets: socket.socket, wanted: bytes, write: object) -> None:
+def note(wire: socket.socket, wanted: bytes, write: Callable[[str], object]) -> None:
     """Take one frame in and write it down if it is of interest."""
-    assert callable(write)
     try:
-        frame, extra, _, source = packets.recvmsg(128, 64)
+        frame, at_s, (port, direction) = packets.received(wire)
     except TimeoutError:
         return
-    if source[2] == _OUTGOING:
-        return
-    found = sighting(frame, wanted)
-    if found is None:
-        return
-    at_s = time.monotonic()
-    for _, kind, data in extra:
-        if kind == _TIMESTAMP_NS:
-            seconds, nanoseconds = struct.unpack_from("@ll", data)
-            at_s = seconds + nanoseconds / 1e9 + _BETWEEN_CLOCKS_S
-    write(json.dumps(asdict(Sighting(at_s, *found, source[0]))) + "\n")
-
-
-def _between_clocks_s() -> float:
-    """Return what to add to the wall clock, which the kernel stamps with, for the monotonic one.
-
-    Taken once, the closest of many pairs of readings: taken anew for each frame, a pause of
-    this process between the two readings would move that frame past the ones after it.
-    """
-    pairs = [(time.monotonic(), time.time(), time.monotonic()) for _ in range(100)]
-    before_s, wall_s, after_s = min(pairs, key=lambda pair: pair[2] - pair[0])
-    return (before_s + after_s) / 2 - wall_s
-
-
-_BETWEEN_CLOCKS_S = _between_clocks_s()
+    found = sighting(frame, wanted) if direction != packets.OUTGOING else None
+    if found is not None:
+        write(json.dumps(asdict(Sighting(at_s, *found, port))) + "\n")
 
 
 def main() -> None:

@@ -12,17 +12,18 @@ import sys
 import time
 from datetime import UTC, datetime
 
+from stillup.drill.output import Output
+from stillup.drill.told import first_line
 from stillup.drill.workload import lines, settings
 from stillup.drill.workload.client import Client
 from stillup.drill.workload.connection import destination
-from stillup.drill.workload.output import Output
 
 _NICE = -10
 
 
 def main() -> int:
     """Run it; the exit code is 0 when all was asked."""
-    told = settings.parsed(_first_line())
+    told = settings.parsed(first_line(sys.stdin.fileno()))
     to = destination(told.address, told.port, told.host, tls=told.tls)
     _have_room()
     output = Output(sys.stdout.fileno())
@@ -40,17 +41,6 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-def _first_line() -> str:
-    """Read the settings, and not a byte more: what comes after is the loop's."""
-    text = b""
-    while not text.endswith(b"\n"):
-        piece = os.read(sys.stdin.fileno(), 1)
-        if not piece:
-            raise EOFError("no settings")
-        text += piece
-    return text.decode()
 
 
 def _have_room() -> None:

@@ -3,7 +3,7 @@
 import os
 from threading import Thread
 
-from stillup.drill.workload.output import Output
+from stillup.drill.output import Output
 
 
 def test_a_full_pipe_is_not_waited_for_and_nothing_is_lost() -> None:
