@@ -14,7 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.lab.history import FILE, ROW, History, missing, sessions_begun_anew
+from tests.lab.history import (
+    FILE,
+    ROW,
+    SESSION,
+    History,
+    missing,
+    never_answered,
+    sessions_begun_anew,
+)
 from tests.lab.running import RunningLab, copy_of, lab_of
 from tests.lab.writing import Writing, add_probe, writing
 
@@ -25,8 +33,8 @@ from stillup.model.farm import Role, Server
 from stillup.node.message import JsonObject
 from stillup.servers.connection import Connection
 
-ROW_GAP_S = 4.0
-FILE_GAP_S = 6.0
+GAPS_S = {ROW: 4.0, SESSION: 4.0, FILE: 6.0}
+"""Nothing of a kind may be acknowledged for so long."""
 STEADY_S = 1.5
 """Writing goes on for so long before and after what is done to the farm."""
 DARK_S = 7.0
@@ -135,7 +143,9 @@ class Enduring:
         broken = [*self._lost()]
         if fresh := sessions_begun_anew(history):
             broken.append(f"{what}: the session began anew, at pages {fresh}")
-        for kind, most_s in ((ROW, ROW_GAP_S), (FILE, FILE_GAP_S)) if bounded else ():
+        if bounded and (hung := never_answered(history)):
+            broken.append(f"{what}: {hung} pages were never answered")
+        for kind, most_s in GAPS_S.items() if bounded else ():
             if (gap_s := history.gap_s(kind)) >= most_s:
                 said = history.told(kind, "unknown") + history.told(kind, "failed")
                 broken.append(f"{what}: no {kind} for {gap_s:.2f} s ({'; '.join(said[:4])})")

@@ -87,6 +87,11 @@ def sessions_begun_anew(history: History) -> tuple[int, ...]:
     return tuple(fresh)
 
 
+def never_answered(history: History) -> int:
+    """Return how many deeds were given up by whoever waited for them."""
+    return sum(deed.outcome == UNKNOWN and deed.told == "TimeoutError" for deed in history.deeds)
+
+
 def missing(acknowledged: Iterable[int], found: Iterable[int]) -> tuple[int, ...]:
     """Return what was acknowledged and is not there, in order."""
     return tuple(sorted({*acknowledged} - {*found}))
