@@ -43,6 +43,19 @@ def test_without_a_fault_each_address_is_where_it_prefers(farm: Farm) -> None:
         assert [asked.error for asked in seen.asked if asked.error] == []
 
 
+def test_what_stands_for_a_balancer_that_has_left_is_forgotten(farm: Farm) -> None:
+    table = ("ip", "-6", "-n", farm.space("lb2"), "neighbour")
+    for number in (1, 2, 3):
+        pinned = (f"fe80::5354:{number}", "lladdr", "02:00:00:00:00:77", "nud", "permanent")
+        run(*table, "replace", *pinned, "dev", "eth0")
+    farm.reload("lb2")
+
+    # It has one other balancer.
+    wait_for(lambda: run(*table, "show", "fe80::5354:3", "dev", "eth0") == "", "it is forgotten")
+    assert run(*table, "show", "fe80::5354:2", "dev", "eth0") == ""
+    assert "PERMANENT" in run(*table, "show", "fe80::5354:1", "dev", "eth0")
+
+
 def test_a_dead_holder_costs_a_lease_and_all_are_gathered_on_the_survivor(farm: Farm) -> None:
     with observed(farm) as fourth, observed(farm, VIP6) as sixth, observed(farm, LB2S) as other:
         end(farm.daemons["lb1"])

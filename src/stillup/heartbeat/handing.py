@@ -98,6 +98,8 @@ class Handing:
 
     def on_link(self, link: LinkSeen | None) -> None:
         """Use this interface from now on; None while there is none."""
+        if link is not None and (self._link is None or self._link.index != link.index):
+            self._forget_former(link.index)
         self._link = link
 
     def arm(self, giver: str, until_s: float) -> bool:
@@ -238,6 +240,14 @@ class Handing:
             self._journal.rarely("peers not looked up", {"reason": error.strerror})
             return {}
         return known
+
+    def _forget_former(self, index: int) -> None:
+        """Forget what stood for balancers that the farm had once."""
+        if is_ipv6(self._address):
+            try:
+                self._hardware.forget(index, len(self._gateways))
+            except NetlinkRefused as error:
+                self._journal.rarely("former balancers kept", {"reason": error.strerror})
 
     def _quietly(self, act: Callable[[], None]) -> None:
         try:

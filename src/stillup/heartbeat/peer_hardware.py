@@ -9,17 +9,18 @@ Source: rtnetlink(7), linux/neighbour.h.
 
 import ipaddress
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from stillup.heartbeat.attributes import CREATE, DUMP, REPLACE, attribute, attributes
 from stillup.heartbeat.netlink import ROUTE, Netlink
 
-_NEW, _GET = 28, 30
+_NEW, _DELETE, _GET = 28, 29, 30
 _NEIGHBOUR = struct.Struct("=BxxxiHBB")
 _DESTINATION, _HARDWARE = 1, 2
 _PERMANENT = 0x80
 _UNKNOWN = 0x01 | 0x20
 _IPV4, _IPV6 = 2, 10
+_GATEWAYS = ipaddress.ip_address("fe80::5354:0").packed[:-2]
 
 
 class PeerHardware:
@@ -45,12 +46,9 @@ class PeerHardware:
         """
         names = {packed: name for name, packed in self._peers.items()}
         found = {}
-        for told in self._netlink.dump(_GET, DUMP, _NEIGHBOUR.pack(_IPV4, 0, 0, 0, 0)):
-            _, at, state, _, _ = _NEIGHBOUR.unpack_from(told.body)
-            fields = attributes(told.body, _NEIGHBOUR.size)
-            name = names.get(fields.get(_DESTINATION, b""))
-            hardware = fields.get(_HARDWARE, b"")
-            if name and at == index and not state & _UNKNOWN and len(hardware) == 6:
+        for destination, hardware, state in self._table(_IPV4, index):
+            name = names.get(destination)
+            if name and not state & _UNKNOWN and len(hardware) == 6:
                 found[name] = hardware
         return found
 
@@ -66,6 +64,27 @@ class PeerHardware:
             + attribute(_HARDWARE, hardware)
         )
         self._netlink.request(_NEW, CREATE | REPLACE, body)
+
+    def forget(self, index: int, place: int) -> None:
+        """Delete what stands for the peers from ``place`` on, which are none any more.
+
+        Raises:
+            NetlinkRefused: If the kernel refuses.
+        """
+        known = {destination for destination, _, _ in self._table(_IPV6, index)}
+        for packed in sorted(known):
+            ours, number = packed[:-2] == _GATEWAYS, int.from_bytes(packed[-2:], "big")
+            if ours and number > place:
+                body = _NEIGHBOUR.pack(_IPV6, index, 0, 0, 0) + attribute(_DESTINATION, packed)
+                self._netlink.request(_DELETE, 0, body)
+
+    def _table(self, family: int, index: int) -> Iterator[tuple[bytes, bytes, int]]:
+        """Yield the interface's entries: whom it is of, the hardware address, the state."""
+        for told in self._netlink.dump(_GET, DUMP, _NEIGHBOUR.pack(family, 0, 0, 0, 0)):
+            _, at, state, _, _ = _NEIGHBOUR.unpack_from(told.body)
+            if at == index:
+                fields = attributes(told.body, _NEIGHBOUR.size)
+                yield fields.get(_DESTINATION, b""), fields.get(_HARDWARE, b""), state
 
 
 def gateway(place: int) -> str:
