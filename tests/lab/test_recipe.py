@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.lab.figures import figure
+from tests.lab.probing import Probing
 from tests.lab.running import ROOT, RunningLab, lab_of
 
+from stillup.drill.history import Copies, Kind
 from stillup.lab import kernels
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(900)]
@@ -130,3 +132,21 @@ def test_the_mounts_come_back_after_the_storage_server_and_a_web_server_that_boo
     took_s = until(both_show(recipe, "before the power cut"))
     figure(f"recipe: both web servers serve {took_s:.0f} s after the storage server is back")
     recipe.stillup("--lab", "status", "--wait", "60")
+
+
+def test_a_drills_page_comes_from_the_storage_as_the_sites_do(recipe: RunningLab) -> None:
+    pages = Probing(recipe)
+    pages.install(300)
+    try:
+        assert pages.post("file?n=5") == (200, f"file 5 of {pages.token}")
+        assert pages.post("row?n=6") == (200, f"row 6 of {pages.token}")
+        assert pages.kept() == (
+            Copies("db1", Kind.ROW, frozenset({6})),
+            Copies("nfs1", Kind.FILE, frozenset({5})),
+        )
+        folder = f"/srv/stillup/export/files/.stillup-drill-{pages.token}"
+        recipe.shell("nfs1", f"echo another > {folder}/page")
+        assert pages.ask("page")[0] == 500
+    finally:
+        pages.remove()
+    assert recipe.shell("nfs1", "ls -A /srv/stillup/export/files").split() == ["note"]

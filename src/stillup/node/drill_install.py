@@ -124,7 +124,7 @@ Type=oneshot
 Environment=PYTHONPATH={place.HOME}/{place.code_of(mark)}
 ExecStart=/usr/bin/python3 -s -P -m stillup.node.drill_removal {mark}
 Restart=on-failure
-RestartSec=15s
+RestartSec=5s
 """
 
 
