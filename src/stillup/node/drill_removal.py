@@ -10,6 +10,7 @@ interrupted is done by the next run.
 import contextlib
 import shutil
 import sys
+from pathlib import Path
 
 from stillup.errors import StillupError
 from stillup.node import disk, drill_pool, units
@@ -51,13 +52,21 @@ def _remove(world: World, mark: str, *, only_over: bool) -> bool:
                 return False
             shutil.rmtree(hidden, ignore_errors=True)
             shown.rename(hidden)
-        if world.wall_s() < place.until_s(hidden) + GIVEN_UP_S:
-            drill_pool.do(world, hidden.name, "end")
+        _end(world, hidden)
         # First what says that there is something to end: the page may be gone next time.
         (hidden / place.SETTINGS).unlink(missing_ok=True)
         shutil.rmtree(hidden)
     _disarm(world, mark)
     return True
+
+
+def _end(world: World, hidden: Path) -> None:
+    over_s = place.until_s(hidden)
+    if world.wall_s() < over_s + GIVEN_UP_S:
+        drill_pool.do(world, hidden.name, "end")
+    elif over_s:
+        name = f"stillup_drill_{place.mark_of(hidden.name[1:])}..."
+        sys.stderr.write(f"given up: the table {name} and the drill's files are left to a person\n")
 
 
 def _disarm(world: World, mark: str) -> None:
