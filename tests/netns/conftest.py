@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from tests.netns import engines
 from tests.netns.farm import Farm, built, whole
 
 
@@ -31,6 +32,14 @@ def namespaces() -> None:
     reason = lacking()
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def haproxy() -> None:
+    try:
+        engines.haproxy()
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"haproxy is not installed and cannot be downloaded: {error}")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.netns.engines import haproxy
 from tests.netns.farm import BALANCERS, HERE, VIP, Farm, end, is_running, run, wait_for
 from tests.users import Seen
 
@@ -79,7 +80,7 @@ class MovingFarm(Farm):
             f"    bind [{vip}]:80" if ":" in vip else f"    bind {vip}:80" for vip in self.vips
         )
         config.write_text(HAPROXY.format(name=name, binds=binds, runtime=self._runtime(name)))
-        argv = [*self.enter(name), *FIRST, "haproxy", "-db", "-f", str(config)]
+        argv = [*self.enter(name), *FIRST, *haproxy(), "-db", "-f", str(config)]
         self.services[name] = subprocess.Popen(argv)
         self._pid_file(name).write_text(f"{self.services[name].pid}\n")
         wait_for(self._runtime(name).exists, f"HAProxy of {name}")

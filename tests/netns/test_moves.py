@@ -1,7 +1,6 @@
 """The address is moved under load, with real daemons and a real HAProxy: nobody loses anything."""
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from stillup.heartbeat.control import ask
 pytestmark = [
     pytest.mark.netns,
     pytest.mark.timeout(180),
-    pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed"),
+    pytest.mark.usefixtures("haproxy"),
 ]
 
 MOVES = 10

@@ -1,6 +1,5 @@
 """Moves that something comes in the way of: rules that are flushed, daemons that are replaced."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from stillup.heartbeat.control import ask
 pytestmark = [
     pytest.mark.netns,
     pytest.mark.timeout(120),
-    pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed"),
+    pytest.mark.usefixtures("haproxy"),
 ]
 
 

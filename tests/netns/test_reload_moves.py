@@ -1,6 +1,5 @@
 """Daemons are replaced while connections live on at a giver: nobody loses anything."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from tests.netns.moving_farm import MovingFarm
 pytestmark = [
     pytest.mark.netns,
     pytest.mark.timeout(120),
-    pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed"),
+    pytest.mark.usefixtures("haproxy"),
 ]
 
 
