@@ -15,6 +15,8 @@ from stillup.lab.image import image
 from stillup.lab.lab import Lab, MachineState, down, list_labs
 from stillup.lab.shell import become_client, become_console, become_ssh
 from stillup.lab.state import LABS, home_of, read_record
+from stillup.model.quantities import DurationBetween
+from stillup.model.refused import ValueRefused
 
 _DESCRIPTION = """\
 Runs the farm's servers as real Debian 13 machines on this one, with a LAN of their own.
@@ -63,6 +65,11 @@ def _add_whole(actions: Subparsers) -> None:
     )
     up.add_argument("servers", nargs="*", metavar="SERVER", help="only these; implies --no-apply")
     up.add_argument("--no-apply", action="store_true", help="boot bare machines only")
+    up.add_argument(
+        "--own-disks",
+        action="store_true",
+        help="new machines get a disk of their own, so that a drill may fill it",
+    )
     actions.add_parser(
         "down",
         help="remove the machines, their disks and their network",
@@ -108,6 +115,7 @@ def _add_faults(actions: Subparsers) -> None:
     )
     power.add_argument("switch", choices=("off", "on"))
     power.add_argument("server", metavar="SERVER")
+    _add_for(power, "off: it comes on again by itself after so long, as 20s")
     cut = actions.add_parser(
         "cut",
         help="cut a machine off the LAN",
@@ -128,9 +136,28 @@ def _add_faults(actions: Subparsers) -> None:
     cut.add_argument(
         "--direct", action="store_true", help="cut it off the second network, not the LAN"
     )
+    _add_for(cut, "the link is whole again by itself after so long, as 20s")
     heal = actions.add_parser("heal", help="make cut links whole: a machine's, or all")
     heal.add_argument("server", nargs="?", metavar="SERVER")
     failing.add(actions)
+
+
+def _add_for(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--for", dest="for_", metavar="TIME", help=what)
+
+
+def _for_s(arguments: argparse.Namespace) -> float | None:
+    """Return the time of ``--for`` in seconds.
+
+    Raises:
+        InputRefused: If it is none.
+    """
+    if arguments.for_ is None:
+        return None
+    try:
+        return DurationBetween("100ms", "60min")(str(arguments.for_))
+    except ValueRefused as error:
+        raise InputRefused(f"--for: {error}") from error
 
 
 def _up(arguments: argparse.Namespace) -> int:
@@ -138,7 +165,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
     began = time.monotonic()
     lab = _lab(arguments)
-    lab.up(arguments.servers or None)
+    lab.up(arguments.servers or None, own_disks=arguments.own_disks)
     _report(f"{len(arguments.servers or lab.farm.servers)} machines up", began)
     if not arguments.no_apply and not arguments.servers:
         code = stillup(["-f", str(arguments.file), "--lab", "apply"])
@@ -237,8 +264,10 @@ def _words(arguments: argparse.Namespace) -> list[str]:
 
 
 def _power(arguments: argparse.Namespace) -> int:
-    began = time.monotonic()
-    _lab(arguments).power(arguments.server, on=arguments.switch == "on")
+    began, for_s = time.monotonic(), _for_s(arguments)
+    if for_s is not None and arguments.switch == "on":
+        raise InputRefused("--for goes with `power off`: what is on stays on")
+    _lab(arguments).power(arguments.server, on=arguments.switch == "on", for_s=for_s)
     _report(f"{arguments.server} is {arguments.switch}", began)
     return EXIT_DONE
 
@@ -250,6 +279,7 @@ def _cut(arguments: argparse.Namespace) -> int:
         others=arguments.others,
         one_way=arguments.one_way,
         direct=arguments.direct,
+        for_s=_for_s(arguments),
     )
     return EXIT_DONE
 

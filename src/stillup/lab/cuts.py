@@ -47,6 +47,10 @@ class Cuts:
         whole = {name, on_direct(name)}
         return Cuts(self.carrier - whole, frozenset(p for p in self.dropped if whole.isdisjoint(p)))
 
+    def without(self, healed: "Cuts") -> "Cuts":
+        """Return what stays cut when just those cuts are whole again."""
+        return Cuts(self.carrier - healed.carrier, self.dropped - healed.dropped)
+
     def describe(self, name: str) -> str | None:
         """Return in words how a server is cut off, or None if it is not."""
         said = [self._describe(name), self._describe(on_direct(name))]

@@ -39,6 +39,9 @@ class Disk:
     fuse: bool = False
     """Whether it mounts file systems that are processes (Gluster's) and needs the device for it."""
 
+    own: bool = False
+    """Whether what a container writes goes to a file system of its own, not to this host's."""
+
     @property
     def links(self) -> JsonObject:
         """What the machine's record says of its network, its kernel and its devices."""
@@ -46,7 +49,8 @@ class Disk:
         sixth = {} if self.sixth is None else {"sixth": str(self.sixth)}
         kernel = {} if self.console is None else {"kernel": uml.KIND, "console": str(self.console)}
         fuse = {"fuse": True} if self.fuse else {}
-        return {"address": str(self.address), **direct, **sixth, **kernel, **fuse}
+        own = {"own": True} if self.own else {}
+        return {"address": str(self.address), **direct, **sixth, **kernel, **fuse, **own}
 
 
 def is_as_wanted(home: Home, disk: Disk) -> bool:
@@ -121,8 +125,8 @@ def _make(home: Home, disk: Disk) -> None:
 
 
 def _make_writable(folder: Path, disk: Disk) -> None:
-    """Make the disk that User-Mode Linux needs; what a container had written shows through."""
-    if disk.console is not None and not (folder / uml.DISK).exists():
+    """Make the file system that it writes to; what is on this host's own shows through."""
+    if (disk.own or disk.console is not None) and not (folder / uml.DISK).exists():
         uml.make_disk(folder)
 
 
@@ -155,7 +159,7 @@ def _write_network(upper: Path, image: Path, disk: Disk) -> None:
     _write(upper, image, "etc/network/interfaces", text)
 
 
-_LINKS = ("address", "direct", "sixth", "kernel", "console", "fuse")
+_LINKS = ("address", "direct", "sixth", "kernel", "console", "fuse", "own")
 
 
 def _links(record: JsonObject) -> JsonObject:

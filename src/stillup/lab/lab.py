@@ -12,7 +12,17 @@ from pathlib import Path
 from threading import Event
 
 from stillup.errors import InputRefused, LabFailed
-from stillup.lab import cgroup, disk, forwarding, inotify, kernels, machine, network, preflight
+from stillup.lab import (
+    cgroup,
+    disk,
+    forwarding,
+    inotify,
+    kernels,
+    machine,
+    network,
+    preflight,
+    returning,
+)
 from stillup.lab.image import image
 from stillup.lab.names import client_address, console_address, mac, on_direct, sixth
 from stillup.lab.state import (
@@ -62,8 +72,12 @@ class Lab:
         self.home = home_of(farm.name, farm_path)
         self._report = report
 
-    def up(self, servers: Iterable[str] | None = None) -> None:
+    def up(self, servers: Iterable[str] | None = None, *, own_disks: bool = False) -> None:
         """Boot every server that is off (or only those named) and wait until sshd answers.
+
+        Args:
+            servers: Which; None for all.
+            own_disks: Machines that are made now get a file system of their own.
 
         Raises:
             LabFailed: If this host cannot, or a machine does not boot.
@@ -79,16 +93,26 @@ class Lab:
             client = client_address(self.farm)
             lan = network.Lan(self.farm.lan, client, sixth(self.farm, client))
             network.ensure(self.home, lan)
-            self._boot_all(chosen, tree, self._as_uml())
+            self._boot_all(chosen, tree, self._as_uml(), own_disks=own_disks)
             self._write_known_hosts()
             forwarding.ensure(self.home, str(self.farm.vip.first))
 
-    def power(self, name: str, *, on: bool) -> None:
-        """Pull a server's plug, or switch it on again and wait until it is ready."""
+    def power(self, name: str, *, on: bool, for_s: float | None = None) -> None:
+        """Pull a server's plug, or switch it on again and wait until it is ready.
+
+        Args:
+            name: The server.
+            on: Switch it on; otherwise off.
+            for_s: It comes on again by itself so many seconds after it went off, whatever becomes
+                of this command; None leaves it off.
+        """
         server = self.server(name)
         with locked(self.home, f"power {'on' if on else 'off'}", self._report):
             self._require()
+            returning.disarm(self.home, returning.POWER, name)
             if not on:
+                if for_s is not None:
+                    returning.arm(self.home, returning.POWER, name, for_s)
                 machine.power_off(self.home, name)
                 return
             machine.power_on(self.home, name)
@@ -102,6 +126,7 @@ class Lab:
         others: Iterable[str] = (),
         one_way: bool = False,
         direct: bool = False,
+        for_s: float | None = None,
     ) -> None:
         """Cut a server off the LAN, or off the second network.
 
@@ -111,6 +136,8 @@ class Lab:
             others: Cut it from these only (always silent).
             one_way: Drop only what ``name`` sends (always silent).
             direct: Cut its link to the second network, and not the one to the LAN.
+            for_s: What this cuts is whole again by itself so many seconds later, whatever becomes of
+                this command; None leaves it cut.
 
         Raises:
             InputRefused: If a server is none of the farm's, or is not on the second network.
@@ -129,6 +156,9 @@ class Lab:
                 after = before.with_silence(name, partners, one_way=one_way)
             else:
                 after = before.with_carrier(name)
+            if for_s is not None:
+                cut = after.without(before)
+                returning.arm(self.home, returning.CUT, name.partition(".")[2] or name, for_s, cut)
             network.change_cuts(self.home, after)
 
     def heal(self, name: str | None = None) -> None:
@@ -137,6 +167,7 @@ class Lab:
             self._known(name)
         with locked(self.home, "heal", self._report):
             self._require()
+            returning.disarm(self.home, returning.CUT, name)
             network.change_cuts(self.home, network.cuts(self.home).healed(name))
 
     def down(self) -> None:
@@ -210,13 +241,21 @@ class Lab:
         )
         return frozenset(there.union(names))
 
-    def _boot_all(self, servers: tuple[Server, ...], tree: Path, as_uml: frozenset[str]) -> None:
+    def _boot_all(
+        self,
+        servers: tuple[Server, ...],
+        tree: Path,
+        as_uml: frozenset[str],
+        *,
+        own_disks: bool,
+    ) -> None:
         """Boot them all at once; the first that fails, or Ctrl-C, ends the wait for the others."""
         stop = Event()
         with ThreadPoolExecutor(max(len(servers), 1)) as pool:
             boots = [
-                pool.submit(self._boot, self._disk(server, tree, as_uml), server, stop)
+                pool.submit(self._boot, wanted, server, stop)
                 for server in servers
+                for wanted in [self._disk(server, tree, as_uml, own=own_disks)]
             ]
             try:
                 for boot in as_completed(boots):
@@ -225,7 +264,9 @@ class Lab:
                 stop.set()
                 raise
 
-    def _disk(self, server: Server, tree: Path, as_uml: frozenset[str]) -> disk.Disk:
+    def _disk(self, server: Server, tree: Path, as_uml: frozenset[str], *, own: bool) -> disk.Disk:
+        if machine.exists(self.home, server.name):
+            own = machine.has_own_disk(self.home, server.name)
         return disk.Disk(
             server.name,
             IPv4Interface((server.address, self.farm.lan.prefixlen)),
@@ -235,6 +276,7 @@ class Lab:
             sixth(self.farm, server.address),
             console_address(self.farm) if server.name in as_uml else None,
             fuse=_mounts_by_fuse(self.farm, server),
+            own=own and server.name not in as_uml,
         )
 
     def _boot(self, wanted: disk.Disk, server: Server, stop: Event) -> None:

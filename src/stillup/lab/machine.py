@@ -149,6 +149,11 @@ def is_uml(home: Home, server: str) -> bool:
     return uml.is_one(read_record(home.machine(server) / "machine.json") or {})
 
 
+def has_own_disk(home: Home, server: str) -> bool:
+    """Say whether what a container writes goes to a file system of its own."""
+    return (read_record(home.machine(server) / "machine.json") or {}).get("own") is True
+
+
 def _answers(process: int, address: IPv4Address) -> bool:
     maker = SocketMaker(network_of(process))
     try:

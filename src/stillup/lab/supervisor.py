@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from stillup.errors import LabFailed
 from stillup.lab import cgroup, network, uml
+from stillup.lab.commands import run
 from stillup.lab.namespace import MS_PRIVATE, MS_REC, NEW_MOUNTS, NEW_NETWORK, mount, unshare
 from stillup.lab.state import Home, read_record
 from stillup.node.message import JsonObject
@@ -83,7 +84,10 @@ def _become_machine(home: Home, server: str, group: Path) -> NoReturn:
         if as_uml:
             uml.connect(record)
             uml.become(home.machine(server), server, record)
-        _mount_disk(home.machine(server), str(record["image"]))
+        if record.get("own") is True:
+            _mount_own_disk(home.machine(server), str(record["image"]))
+        else:
+            _mount_disk(home.machine(server), str(record["image"]))
         nspawn = _nspawn(home, server, fuse=record.get("fuse") is True)
         os.execvpe(nspawn[0], nspawn, _ENVIRONMENT)  # noqa: S606  # an argument list
     except (LabFailed, OSError) as error:
@@ -100,6 +104,18 @@ def _record(home: Home, server: str) -> JsonObject:
 
 def _mount_disk(folder: Path, image: str) -> None:
     layers = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    mount("overlay", folder / "root", "overlay", data=layers)
+
+
+def _mount_own_disk(folder: Path, image: str) -> None:
+    """Mount the machine's file system, which goes away with its last process, below its root."""
+    own = folder / "disk"
+    own.mkdir(exist_ok=True)
+    run(["mount", "-t", "ext4", "-o", "loop,discard", str(folder / uml.DISK), str(own)])
+    for name in ("upper", "work"):
+        (own / name).mkdir(exist_ok=True)
+    # As uml does it: what makes this machine different from the others is below what it writes.
+    layers = f"lowerdir={folder / 'upper'}:{image},upperdir={own / 'upper'},workdir={own / 'work'}"
     mount("overlay", folder / "root", "overlay", data=layers)
 
 

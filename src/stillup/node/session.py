@@ -47,6 +47,7 @@ Operations:
     release.back     {} -> as release.switch
     backup.*, restore.*  see ``stillup.node.backup_operations``
     drill.*          see ``stillup.node.drill_operations``
+    fault.*          see ``stillup.node.faults``
 """
 
 import contextlib
@@ -58,6 +59,7 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stillup.errors import InputRefused
@@ -235,16 +237,25 @@ def _of_backups(session: Session, request: JsonObject) -> JsonObject:
     # Imported here: archives and programs that stream are not for every session's start.
     from stillup.node.backup_operations import OPERATIONS as OF_BACKUPS
 
-    operation = OF_BACKUPS.get(text(request, "op"))
-    if operation is None:
-        raise InputRefused(f"there is no operation {request.get('op')!r}")
-    return operation(session, request)
+    return _one_of(OF_BACKUPS, session, request)
 
 
 def _of_drills(session: Session, request: JsonObject) -> JsonObject:
     from stillup.node.drill_operations import OPERATIONS as OF_DRILLS
 
-    operation = OF_DRILLS.get(text(request, "op"))
+    return _one_of(OF_DRILLS, session, request)
+
+
+def _of_faults(session: Session, request: JsonObject) -> JsonObject:
+    from stillup.node.faults import OPERATIONS as OF_FAULTS
+
+    return _one_of(OF_FAULTS, session, request)
+
+
+def _one_of(
+    operations: Mapping[str, Operation], session: Session, request: JsonObject
+) -> JsonObject:
+    operation = operations.get(text(request, "op"))
     if operation is None:
         raise InputRefused(f"there is no operation {request.get('op')!r}")
     return operation(session, request)
@@ -272,6 +283,7 @@ OPERATIONS: dict[str, Operation] = {
     "backup.*": _of_backups,
     "restore.*": _of_backups,
     "drill.*": _of_drills,
+    "fault.*": _of_faults,
 }
 
 
