@@ -11,9 +11,10 @@ are systemd's names or patterns, ``address`` is this server's on the LAN, ``othe
 cut off from (none: everybody).
 
 What undoes a fault is armed before it begins, and is systemd's, not ours: the fault is a transient
-unit whose end undoes it (``ExecStopPost``), and whose end comes by itself (``RuntimeMaxSec``). So it
-is undone in time when the tool, its connection, this session or the fault's own processes die, and
-nothing of it survives a reboot. There is at most one at a time.
+unit whose end undoes it (``ExecStopPost``), and whose end comes by itself (``RuntimeMaxSec``); and a
+transient timer undoes it a little later once more, for who kills all of the unit's processes kills
+what undoes it, too. So it is undone in time when the tool, its connection, this session or the
+fault's own processes die, and nothing of it survives a reboot. There is at most one at a time.
 """
 
 import errno
@@ -33,6 +34,9 @@ from stillup.node.said import first_lines
 from stillup.node.world import World, at
 
 UNIT = "stillup-fault.service"
+AGAIN = "stillup-fault-undo"
+"""The timer that undoes a fault once more, so long after it should be undone."""
+AGAIN_S = 2.0
 LOCK = "/run/stillup/fault.lock"
 MOST_S = 600
 COME_ABOUT_S = 20
@@ -65,6 +69,7 @@ def _begin(session: Session, request: JsonObject) -> JsonObject:
 def _end(session: Session, _request: JsonObject) -> JsonObject:
     if _under_way(session.world):
         units.act(session.world, "stop", UNIT)
+    _undo_again(session.world)
     return {}
 
 
@@ -90,6 +95,7 @@ def _play(world: World, script: Script, seconds: float) -> None:
     Raises:
         ServerFailed: If it did not; then it is undone.
     """
+    _undo_again(world)
     folder = at(world, FOLDER)
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / "begin").write_text(f"set -eu\n{script.begin}")
@@ -102,18 +108,18 @@ def _play(world: World, script: Script, seconds: float) -> None:
         "TimeoutStartSec": f"{COME_ABOUT_S}",
         # Its processes have nothing to tidy up, and must not keep the undoing waiting.
         "KillSignal": "SIGKILL",
+        "ExecStopPost": f"/bin/sh {FOLDER}/undo",
         # Before everything else where time is short, as it must be undone in time.
         "Nice": "-15",
         "OOMScoreAdjust": "-900",
     }
     began_s = world.wall_s()
+    _arm_again(world, lasts_s + AGAIN_S)
     ran = world.run(
         [
             *("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--service-type=notify"),
             "--description=A fault of a drill of stillup; it undoes itself",
             *(f"--property={name}={value}" for name, value in properties.items()),
-            # Twice: who kills all of the unit's processes hits what undoes the fault, too.
-            *[f"--property=ExecStopPost=-/bin/sh {FOLDER}/undo"] * 2,
             *("/bin/sh", f"{FOLDER}/begin"),
         ],
         within_s=COME_ABOUT_S + 10.0,
@@ -122,6 +128,34 @@ def _play(world: World, script: Script, seconds: float) -> None:
         logged = units.journal_lines(world, [UNIT], began_s)
         why = first_lines(logged if logged.out.strip() else ran)
         raise ServerFailed(f"the fault did not come about, and is undone: {why}")
+
+
+def _arm_again(world: World, after_s: float) -> None:
+    ran = world.run(
+        [
+            *(
+                "systemd-run",
+                "--quiet",
+                "--collect",
+                f"--unit={AGAIN}",
+                f"--on-active={after_s:g}s",
+            ),
+            *("--timer-property=AccuracySec=100ms", "/bin/sh", f"{FOLDER}/undo"),
+        ]
+    )
+    if ran.code:
+        raise ServerFailed(f"no fault is begun, as none could be undone: {first_lines(ran)}")
+
+
+def _undo_again(world: World) -> None:
+    """Undo the fault before, which did so itself unless its processes were killed; forget it."""
+    undo = at(world, f"{FOLDER}/undo")
+    if undo.is_file():
+        world.run(["/bin/sh", str(undo)])
+        undo.unlink()
+    timer = f"{AGAIN}.timer"
+    if units.show(world, [timer])[timer].load == "loaded":
+        units.act(world, "stop", timer)
 
 
 def _strings(request: Mapping[str, Json], name: str) -> list[str]:
