@@ -17,6 +17,8 @@ from tests.lab.running import ROOT, RunningLab, lab_of
 pytestmark = pytest.mark.lab
 
 LASTS_S = 4
+LONG_S = 15
+"""Where several commands look at it."""
 SLACK_S = 10.0
 """What runs tests may be slow: a fault is over so long after its time at the latest."""
 FARM = """\
@@ -133,16 +135,16 @@ def test_a_full_disk_refuses_what_root_writes_and_that_of_the_other_machine_does
     write = (
         "dd if=/dev/zero of=/var/lib/try bs=64k count=1 conv=fsync 2>&1 || true; rm -f /var/lib/try"
     )
-    assert begin(lab, "full-disk") == "no byte is free below /"
+    assert begin(lab, "full-disk", LONG_S) == "no byte is free below /"
     began_s = time.monotonic()
     assert "No space left on device" in lab.shell("one", write)
     assert "No space left on device" not in lab.shell("two", write)
     lasted_s = undone_after_s(lambda: "No space left" not in lab.shell("one", write), began_s)
-    assert lasted_s < LASTS_S + SLACK_S
+    assert lasted_s < LONG_S + SLACK_S
 
 
 def test_a_loss_is_about_its_share_each_way(lab: RunningLab) -> None:
-    begin(lab, "loss", seconds=8, percent=30)
+    begin(lab, "loss", LONG_S, percent=30)
     # There and back: 1 - 0.7 * 0.7 of 400, give or take five standard deviations.
     assert 154 < lost(lab, "10.0.0.2") < 254
     assert lost(lab, "10.0.0.3", 100) == 0
@@ -158,7 +160,7 @@ def test_a_server_cut_off_is_silent_until_its_time_is_over(lab: RunningLab) -> N
 
 
 def test_a_server_cut_off_from_one_is_reached_by_the_others(lab: RunningLab) -> None:
-    begin(lab, "cut", others=["10.0.0.3"])
+    begin(lab, "cut", LONG_S, others=["10.0.0.3"])
     began_s = time.monotonic()
     to_two = "ping -qc1 -W1 10.0.0.3 >/dev/null && echo reached || true"
     assert lab.shell("one", to_two) == ""
@@ -196,7 +198,7 @@ def test_power_comes_back_though_the_command_is_killed(lab: RunningLab) -> None:
 
 def test_a_cut_for_a_time_takes_back_itself_alone(lab: RunningLab) -> None:
     lab.lab.cut("two", silent=True, others=["client"])
-    lab.stillup("lab", "cut", "one", "--silent", "--for", f"{LASTS_S}s")
+    lab.stillup("lab", "cut", "one", "--silent", "--for", f"{LONG_S}s")
     began_s = time.monotonic()
     assert not lab.reaches("10.0.0.2")
     undone_after_s(lambda: lab.reaches("10.0.0.2"), began_s)
