@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain
 
+from stillup.drill.history import Kind
 from stillup.drill.report.compare import Change
 from stillup.drill.report.document import written
 from stillup.drill.report.run import Played, Run
@@ -35,11 +36,27 @@ UPLOT_SHA256 = {
     "LICENSE": "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd",
 }
 """What npm serves for that version; a test compares."""
-QUANTILES = (("p50", "50 %"), ("p90", "90 %"), ("p99", "99 %"), ("p999", "99.9 %"), ("max", "all"))
-"""``latency_s`` and what its column is called: answered within."""
+QUANTILES = (
+    ("p50", "50 %"),
+    ("p90", "90 %"),
+    ("p99", "99 %"),
+    ("p999", "99.9 %"),
+    ("max", "slowest"),
+)
+"""``latency_s`` and what its column is called: answered within; the slowest of them."""
 OPEN_AT_FIRST = 6
 """So many drills that were not kept have their charts open."""
 TROUBLE_SHOWN = 20
+
+
+_ASKED = {
+    "new": "on new connections",
+    "kept": "on open ones",
+    "session": "of sessions",
+    "row": "rows",
+    "file": "files",
+}
+"""What the kinds of requests are called after a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +222,13 @@ def _matrices(run: Run, drills: Sequence[_Drill]) -> Iterator[_Matrix]:
 
 
 def _rates(run: Run) -> str:
-    at_once = run.rates.get("download", 0)
-    rates = [f"{rate:g} {kind}" for kind, rate in run.rates.items() if rate and kind != "download"]
-    told = f"{', '.join(rates)} requests a second" if rates else "no requests"
-    return f"{told} and {at_once:g} download at a time" if at_once else told
+    """Return what users ask for, as a sentence's part: all of it, then each kind."""
+    rates = {kind: rate for kind, rate in run.rates.items() if rate and kind != Kind.DOWNLOAD}
+    if not rates:
+        return "no requests"
+    kinds = ", ".join(f"{rate:g} {_ASKED.get(kind, kind)}" for kind, rate in rates.items())
+    more = ", and a download" if run.rates.get(Kind.DOWNLOAD) else ""
+    return f"{sum(rates.values()):g} requests a second ({kinds}{more})"
 
 
 def _minutes(time_s: float) -> str:
