@@ -59,7 +59,7 @@ def test_an_earlier_run_is_beside_it() -> None:
     earlier = run(drill(power_off("data1"), 0.2))
     text = text_of(page(BROKEN, changes(earlier, BROKEN), earlier))
     assert "Compared with the run of 2026-01-02 03:04:05 UTC" in text
-    assert "worse power-off data1 kept -&gt; broken" in text
+    assert "worse power-off data1 kept → broken" in text
 
 
 def test_no_text_of_a_farm_can_become_part_of_the_page() -> None:
