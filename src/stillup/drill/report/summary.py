@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stillup.drill.history import Kind
 from stillup.drill.report.run import Played, Run
-from stillup.drill.verdict import Figures, Word
+from stillup.drill.verdict import Figures, Ruling, Word
 
 RANKS = {Word.BROKEN: 0, Word.UNKNOWN: 1, Word.KEPT: 2}
 """The worst first."""
@@ -22,7 +22,7 @@ class Promise:
     """What was promised, as a person says it."""
     word: Word
     worst: str
-    """The worst that was, with its drill; "" where there is no figure for it."""
+    """The worst that was, with its drill; "" where all is well and there is no figure for it."""
     counts: tuple[tuple[Word, int], ...]
     """In how many drills it was broken, unknown and kept; without zeros."""
 
@@ -83,11 +83,11 @@ def excused(played: Played) -> bool:
 def promises(run: Run) -> tuple[Promise, ...]:
     """Return each promise that any drill was held to, in the order of importance."""
     titles = _titles(run)
-    held: dict[str, list[tuple[Played, Word]]] = {promise: [] for promise in titles}
+    held: dict[str, list[tuple[Played, Ruling]]] = {promise: [] for promise in titles}
     for played in run.played:
         for ruling in played.verdict.rulings:
             if ruling.held:
-                held.setdefault(ruling.promise, []).append((played, ruling.word))
+                held.setdefault(ruling.promise, []).append((played, ruling))
     return tuple(
         _promise(promise, titles.get(promise, promise), drills)
         for promise, drills in held.items()
@@ -95,23 +95,33 @@ def promises(run: Run) -> tuple[Promise, ...]:
     )
 
 
-def _promise(promise: str, title: str, drills: Sequence[tuple[Played, Word]]) -> Promise:
-    counts = Counter(word for _, word in drills)
-    worst = _WORST.get(promise)
+def _promise(promise: str, title: str, drills: Sequence[tuple[Played, Ruling]]) -> Promise:
+    counts = Counter(ruling.word for _, ruling in drills)
+    word = min(counts, key=RANKS.__getitem__)
     return Promise(
         promise=promise,
         title=title,
-        word=min(counts, key=RANKS.__getitem__),
-        worst=worst([played for played, _ in drills]) if worst else "",
+        word=word,
+        worst=_worst(promise, word, drills),
         counts=tuple((word, counts[word]) for word in RANKS if counts[word]),
     )
+
+
+def _worst(promise: str, word: Word, drills: Sequence[tuple[Played, Ruling]]) -> str:
+    """Return the worst figure; where the promise was not kept, what was said of the first that shows it."""
+    if word is Word.KEPT:
+        figure = _WORST.get(promise)
+        return figure([played for played, _ in drills]) if figure else ""
+    first, *more = [(played, ruling) for played, ruling in drills if ruling.word is word]
+    told = f"{first[0].name}: {first[1].text}"
+    return f"{told}; and {len(more)} more" if more else told
 
 
 def _titles(run: Run) -> dict[str, str]:
     """Return what is promised, the most important first."""
     promised = run.promises
     return {
-        "outage": f"A failure interrupts pages for at most {seconds(promised.outage_s)}",
+        "outage": f"Users are interrupted for at most {seconds(promised.outage_s)}",
         "lost-writes": "No acknowledged write is lost"
         if not promised.lost_writes
         else f"At most {promised.lost_writes} acknowledged writes are lost",
@@ -142,15 +152,6 @@ def _lost_writes(drills: Sequence[Played]) -> str:
     return f"{count:,} of {written:,} lost"
 
 
-def _longest_both(drills: Sequence[Played]) -> str:
-    times = [(both, played.name) for played in drills if (both := played.verdict.figures.both_s)]
-    if times:
-        both_s, name = max(times)
-        return f"two for {seconds(both_s)} ({name})"
-    deaf = sum(played.verdict.figures.both_s is None for played in drills)
-    return f"nobody listened in {deaf} of {len(drills)}" if deaf else "never two on the wire"
-
-
 def _most_failed(drills: Sequence[Played]) -> str:
     worst = max(drills, key=lambda played: failed(played.verdict.figures))
     count = failed(worst.verdict.figures)
@@ -163,11 +164,8 @@ def _lost_sessions(drills: Sequence[Played]) -> str:
 
 
 def _last_whole(drills: Sequence[Played]) -> str:
-    after = [(played.verdict.figures.whole_after_s, played.name) for played in drills]
-    never = [name for after_s, name in after if after_s is None]
-    if never:
-        return f"not in time: {never[0]}" + (f" and {len(never) - 1} more" if never[1:] else "")
-    after_s, name = max((after_s, name) for after_s, name in after if after_s is not None)
+    after = [(played.verdict.figures.whole_after_s or 0.0, played.name) for played in drills]
+    after_s, name = max(after)
     return f"after at most {seconds(after_s)} ({name})"
 
 
@@ -181,7 +179,7 @@ def seconds(time_s: float) -> str:
 _WORST: dict[str, Callable[[Sequence[Played]], str]] = {
     "outage": _longest_outage,
     "lost-writes": _lost_writes,
-    "never-both": _longest_both,
+    "never-both": lambda _: "never two on the wire",
     "planned-failures": _most_failed,
     "sessions": _lost_sessions,
     "whole-again": _last_whole,

@@ -35,7 +35,7 @@ def test_without_its_program_the_page_tells_the_verdict_first_then_why_then_all(
         text.index(part)
         for part in (
             "BROKEN 1 of 2 drills broke a promise.",
-            "A failure interrupts pages for at most 1 s",
+            "Users are interrupted for at most 1 s",
             "power-off data1 : no page for 1.40 s (1.00 s promised)",
             "power-off data1 : 2 acknowledged rows lost",
             "KEPT power-off lb1 400 ms",

@@ -36,16 +36,26 @@ def test_the_worst_of_a_promise_is_of_the_drills_that_were_held_to_it() -> None:
     ]
     assert (outage.word, outage.worst, outage.counts) == (
         Word.BROKEN,
-        "1.4 s (power-off data1)",
+        "power-off data1: no page for 1.40 s (1.00 s promised)",
         ((Word.BROKEN, 1), (Word.KEPT, 1)),
     )
     assert writes == Promise(
         promise="lost-writes",
         title="No acknowledged write is lost",
         word=Word.BROKEN,
-        worst="2 of 495 lost",
+        worst="power-off data1: 2 acknowledged rows lost",
         counts=((Word.BROKEN, 1), (Word.KEPT, 2)),
     )
+
+
+def test_what_was_kept_is_told_with_its_worst_figure() -> None:
+    told = promises(run(LB1, drill(power_off("web1"), 0.6), WEBS))
+    assert [promise.worst for promise in told] == [
+        "600 ms (power-off web1)",
+        "0 of 493 lost",
+        "never two on the wire",
+        "after at most 3.2 s (power-off web1 + web2)",
+    ]
 
 
 def test_times_are_told_with_what_can_be_measured() -> None:
