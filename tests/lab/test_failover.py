@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests import users
+from tests import http2, users
 from tests.lab.figures import figure
 from tests.lab.running import ROOT, RunningLab
 
@@ -64,6 +64,16 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
     assert near_s <= max(users.LONG_S, elsewhere_s), "users waited at the moves"
     if not in_time:
         pytest.skip(f"this host took {LASTING_S} s for fewer than {MOVES} moves")
+
+
+def test_a_user_on_http_2_goes_over_within_seconds_and_loses_nothing(applied: RunningLab) -> None:
+    applied.stillup("--lab", "status", "--wait", "60")
+    url = f"https://{applied.farm.vip.first}/style.css"
+    user = http2.User(applied.client_command(), url, seconds=20)
+    time.sleep(3)
+    (moved,) = json.loads(applied.stillup("--lab", "--json", "failover").stdout)["moved"]
+
+    assert http2.went_over(user.answers()) == [moved["from"], moved["to"]]
 
 
 def test_the_command_tells_who_has_it_now(applied: RunningLab) -> None:

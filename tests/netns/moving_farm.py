@@ -1,6 +1,7 @@
 """A farm of namespaces with a real HAProxy on each balancer, for moving the address about."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ defaults
     timeout tunnel 1h
 frontend web
 {binds}
+    bind {secure}:443 ssl crt {certificate} alpn h2,http/1.1
     acl given dst -u 6940 255.255.255.255
     http-after-response set-header Connection close if given
     http-after-response set-header X-Balancer {name}
@@ -79,8 +81,17 @@ class MovingFarm(Farm):
         binds = "\n".join(
             f"    bind [{vip}]:80" if ":" in vip else f"    bind {vip}:80" for vip in self.vips
         )
-        config.write_text(HAPROXY.format(name=name, binds=binds, runtime=self._runtime(name)))
-        argv = [*self.enter(name), *FIRST, *haproxy(), "-db", "-f", str(config)]
+        config.write_text(
+            HAPROXY.format(
+                name=name,
+                binds=binds,
+                secure=VIP,
+                certificate=self._certificate(),
+                runtime=self._runtime(name),
+            )
+        )
+        # A master and its worker, as under systemd: the master is told to reload.
+        argv = [*self.enter(name), *FIRST, *haproxy(), "-W", "-db", "-f", str(config)]
         self.services[name] = subprocess.Popen(argv)
         self._pid_file(name).write_text(f"{self.services[name].pid}\n")
         wait_for(self._runtime(name).exists, f"HAProxy of {name}")
@@ -135,6 +146,21 @@ class MovingFarm(Farm):
             for each in sets
             if each["table"] == table(VIP) and each.get("elem") and each["name"] != "ticket"
         }
+
+    def reload_service(self, name: str) -> None:
+        """Have HAProxy read its configuration anew, as ``systemctl reload`` does."""
+        self.services[name].send_signal(signal.SIGUSR2)
+
+    def _certificate(self) -> Path:
+        """Return the site's certificate with its key."""
+        both = self.folder / "site.pem"
+        if not both.exists():
+            words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+            files = [self.folder / "key.pem", self.folder / "certificate.pem"]
+            said = ("-subj", "/CN=tests", "-keyout", str(files[0]), "-out", str(files[1]))
+            run(*words.split(), *said)
+            both.write_text("".join(file.read_text() for file in files))
+        return both
 
     def _runtime(self, name: str) -> Path:
         return self.folder / f"{name}-haproxy.sock"

@@ -1,5 +1,6 @@
 """Moves that something comes in the way of: rules that are flushed, daemons that are replaced."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -64,3 +65,26 @@ def test_a_daemon_replaced_in_the_middle_of_a_move_goes_on_with_it(farm: MovingF
     seen = came.seen()
     assert (seen.failed, seen.cut) == ({}, {})
     assert seen.answered == seen.asked
+
+
+def test_a_giver_killed_in_a_drain_ends_what_was_open_there_and_nothing_else(
+    farm: MovingFarm,
+) -> None:
+    came = farm.users(11.0, "--rate", "50", "--tunnels", "2")
+    time.sleep(0.5)
+    farm.move("lb2")
+    # By then every kept-alive connection has been used, and has gone over.
+    time.sleep(2.0)
+    assert farm.handing("lb1")["open"] == 2
+    farm.signal_daemon("lb1", signal.SIGKILL)
+    farm.daemons["lb1"].wait()
+    wait_for(lambda: farm.let_in("lb1") == set(), "the kernel has forgotten it", within_s=8)
+    farm.start_daemon("lb1")
+    seen = came.seen()
+
+    assert seen.failed == {}
+    assert seen.answered == seen.asked
+    assert sum(seen.cut.values()) == 2
+    assert farm.holds("lb2")
+    assert farm.where("lb1") == []
+    assert farm.handing("lb2")["forwards"] == []

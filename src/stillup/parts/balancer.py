@@ -11,6 +11,18 @@ CERTIFICATE = "/etc/haproxy/site.pem"
 ERROR_PAGE = "/etc/haproxy/errors/unavailable.html"
 DROP_IN = "/etc/systemd/system/haproxy.service.d/stillup.conf"
 SAVE = "/usr/lib/stillup/save-server-state"
+LEAVE = "/usr/lib/stillup/have-http2-leave"
+LEAVES = {
+    name: f"/etc/systemd/system/{name}"
+    for name in (
+        "stillup-http2-leaves.path",
+        "stillup-http2-leaves.timer",
+        "stillup-http2-leaves.service",
+    )
+}
+"""What has HTTP/2's users go over after a move."""
+OLD_PROCESS_S = 300
+"""How long HAProxy's old process lives on after a reload, at least."""
 GIVEN = 6940
 """The access list that the heartbeat puts addresses into that were given away."""
 ALIVE = f"http://127.0.0.1:{ports.ALIVE}/alive"
@@ -49,6 +61,8 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
         File(ERROR_PAGE, text("balancer/unavailable.html")),
         File(DROP_IN, text("balancer/haproxy-unit.conf")),
         File(SAVE, text("balancer/save-server-state"), mode=0o755),
+        File(LEAVE, text("balancer/have-http2-leave"), mode=0o755),
+        *(File(path, text(f"balancer/{name}")) for name, path in LEAVES.items()),
     ]
     if farm.tls.enabled:
         # HAProxy reads it as root, before it gives its rights up.
@@ -71,7 +85,10 @@ def wanted(farm: Farm, server: Server, secrets: Secrets) -> Bundle:
                 reload_on,
             ),
         ),
-        units=(Unit("haproxy.service", reload_on=reload_on, restart_on=(DROP_IN,)),),
+        units=(
+            Unit("haproxy.service", reload_on=reload_on, restart_on=(DROP_IN,)),
+            Unit("stillup-http2-leaves.path", restart_on=tuple(LEAVES.values())),
+        ),
         healths=(
             Health(
                 "HAProxy answers",
@@ -91,6 +108,7 @@ def _values(farm: Farm, server: Server) -> dict[str, object]:
         "claims": CLAIMS,
         "known_hosts": _known_hosts(farm),
         "queue_ms": round(farm.balancer.queue_s * 1000),
+        "old_process_s": max(OLD_PROCESS_S, round(farm.vip.drain_s)),
         "certificate": CERTIFICATE,
         "error_page": ERROR_PAGE,
         "ports": ports,

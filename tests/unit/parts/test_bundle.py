@@ -97,6 +97,7 @@ def test_every_configuration_of_an_engine_is_watched(case: Case) -> None:
         "/etc/logrotate.d/stillup-php",
         "/etc/stillup/site-shared.json",
         "/usr/lib/stillup/save-server-state",
+        "/usr/lib/stillup/have-http2-leave",
         "/usr/lib/stillup/opcache.php",
     }
     for bundle in case.bundles().values():
