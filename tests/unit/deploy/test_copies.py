@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.unit.deploy.farms import FARM, applied
 from tests.unit.deploy.scripted import ScriptedFarm
-from tests.unit.deploy.test_interrupted import interrupted
+from tests.unit.deploy.test_interrupted import applied_again
 from tests.unit.deploy.test_membership import refused, without
 
 from stillup.deploy.apply import Wishes
@@ -113,16 +113,8 @@ def test_interrupted_at_any_request_it_arrives_at_the_same_end(
     whole.become(after)
     applied(whole, after, source)
     count = len(whole.access.requests)
-    for number, at in enumerate(range(1, count + 1, 3)):
-        scripted = start.copy()
-        scripted.become(after)
-        scripted.renew().kill = Fault(at, done=number % 2 == 0)
-        assert interrupted(partial(applied, scripted, after, source)), at
-        scripted.renew()
-        applied(scripted, after, source)
-        assert scripted.violations == [], at
-        scripted.renew()
-        assert not applied(scripted, after, source).plan.steps
+    faults = (Fault(at, done=at % 2 == 1) for at in range(1, count + 1, 3))
+    assert [*applied_again(start, after, source, faults)]
 
 
 def test_a_dead_one_is_replaced_by_an_empty_one_before_anything_else(source: Path) -> None:

@@ -5,7 +5,7 @@ its answer alone was lost. At no time do users feel it: the script watches.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.unit.deploy.scripted import ScriptedFarm
 
 from stillup.deploy.release import back, release
 from stillup.errors import StillupError
-from stillup.model.farm import Balance, Role
+from stillup.model.farm import Balance, Farm, Role
 from stillup.servers.memory import ControllerKilled, Fault
 
 # What differs after this touches every server: settings of all roles, and the lease of all votes;
@@ -65,6 +65,23 @@ def interrupted(act: Callable[[], object]) -> bool:
             raise others from None
         return True
     return False
+
+
+def applied_again(
+    start: ScriptedFarm, after: Farm, source: Path, faults: Iterable[Fault]
+) -> Iterator[ScriptedFarm]:
+    """Interrupt an apply at each of some requests; yield what the next one has made of the farm."""
+    for fault in faults:
+        scripted = start.copy()
+        scripted.become(after)
+        scripted.renew().kill = fault
+        assert interrupted(partial(applied, scripted, after, source)), fault
+        scripted.renew()
+        applied(scripted, after, source)
+        assert scripted.violations == [], fault
+        yield scripted
+        scripted.renew()
+        assert not applied(scripted, after, source).plan.steps, fault
 
 
 @pytest.mark.parametrize("start", STARTS, ids=lambda start: start.__name__)

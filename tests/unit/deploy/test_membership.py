@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.unit.deploy.farms import FARM, applied
 from tests.unit.deploy.scripted import ScriptedFarm
-from tests.unit.deploy.test_interrupted import interrupted
+from tests.unit.deploy.test_interrupted import applied_again, interrupted
 
 from stillup.deploy.apply import Wishes
 from stillup.errors import ChangeRefused
@@ -96,18 +96,9 @@ def test_interrupted_at_any_request_it_arrives_at_the_same_end(
 ) -> None:
     start = begun(before, source)
     count = len(_requests(start.copy(), after, source))
-    for at in range(1, count + 1, 3):
-        for done in (False, True):
-            scripted = start.copy()
-            scripted.become(after)
-            scripted.renew().kill = Fault(at, done)
-            assert interrupted(partial(applied, scripted, after, source))
-            scripted.renew()
-            applied(scripted, after, source)
-            assert scripted.violations == [], (at, done)
-            assert all(scripted.servers[one.name].change is None for one in after.servers), at
-            scripted.renew()
-            assert not applied(scripted, after, source).plan.steps
+    faults = (Fault(at, done) for at in range(1, count + 1, 3) for done in (False, True))
+    for scripted in applied_again(start, after, source, faults):
+        assert all(scripted.servers[one.name].change is None for one in after.servers)
 
 
 @pytest.mark.slow
