@@ -7,9 +7,12 @@
  * simply replaces it.
  *
  * Requests of one session run one after another, as with PHP's own files: a lock in the
- * database, waited for a few seconds at most, so that a lock left behind by a dead web server
- * costs its user a moment and not the session. Tried and rejected: memcached on every web
- * server with replicas, which forgets sessions as soon as one of them comes back empty.
+ * database, which a page loses when it does nothing with its session for three seconds, and which
+ * another one waits for a few seconds at most: a web server that died has its locks still, and
+ * the kernel of the database server may take a quarter of an hour to notice (an answer that nobody
+ * acknowledges is sent again and again, and no keepalive asks meanwhile). A page that lost its lock writes
+ * its session all the same. Tried and rejected: memcached on every web server with replicas, which
+ * forgets sessions as soon as one of them comes back empty.
  */
 
 declare(strict_types=1);
@@ -20,6 +23,9 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
 {
     private const CONNECT_SECONDS = 5;
     private const LOCK_SECONDS = 5;
+    private const IDLE_SECONDS = 3;
+    /** The connection is gone: 4031 says that it was idle for too long. */
+    private const GONE = [2006, 2013, 4031];
     /** A session that is only read is marked as used this often, not with every page. */
     private const TOUCH_SECONDS = 60;
     private const NO_SUCH_TABLE = '42S02';
@@ -119,9 +125,14 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
 
     private function run(string $sql, array $values): \PDOStatement
     {
+        $wasOpen = $this->database !== null;
         try {
             return $this->execute($sql, $values);
         } catch (\PDOException $error) {
+            if ($wasOpen && in_array($error->errorInfo[1] ?? 0, self::GONE, true)) {
+                $this->database = null;
+                return $this->execute($sql, $values);
+            }
             if ($error->getCode() !== self::NO_SUCH_TABLE) {
                 throw $error;
             }
@@ -146,7 +157,12 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
 
     private function database(): \PDO
     {
-        return $this->database ??= new \PDO(
+        return $this->database ??= $this->connected();
+    }
+
+    private function connected(): \PDO
+    {
+        $database = new \PDO(
             sprintf('mysql:host=%s;dbname=%s;charset=utf8mb4', getenv('DB_HOST'), getenv('DB_NAME')),
             (string) getenv('DB_USER'),
             (string) getenv('DB_PASSWORD'),
@@ -156,6 +172,8 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
                 \PDO::ATTR_DEFAULT_FETCH_MODE => \PDO::FETCH_ASSOC,
             ],
         );
+        $database->exec('SET SESSION wait_timeout = ' . self::IDLE_SECONDS);
+        return $database;
     }
 
     /** What is stored is a hash: who reads the table (a back-up) cannot take a session over. */
