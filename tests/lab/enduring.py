@@ -28,8 +28,11 @@ from tests.lab.writing import Writing, add_probe, writing
 
 from stillup.deploy.copies import copies
 from stillup.deploy.session import open_all
+from stillup.lab import machine
 from stillup.lab.access import lab_access
-from stillup.model.farm import Role, Server
+from stillup.lab.lab import Lab
+from stillup.model.farm import Farm, Role, Server
+from stillup.model.read import read_farm
 from stillup.node.message import JsonObject
 from stillup.servers.connection import Connection
 
@@ -41,6 +44,7 @@ DARK_S = 7.0
 """For so long a server stays off or cut off: longer than any gap that is allowed."""
 BACK_S = 4.0
 WHOLE_S = 240
+APPLY_S = 600
 LOOK_EVERY_S = 1.0
 RUN = 1_000_000
 """Each run writes numbers of its own."""
@@ -105,6 +109,37 @@ class Enduring:
             *broken,
             *self._judge(f"all off, back {' '.join(order)}, {took}", history, bounded=False),
         ]
+
+    def change(self, what: str, edit: Callable[[str], str]) -> list[str]:
+        """Edit the farm file and apply it, as a person does, while users write."""
+        with self._writing() as (load, lasting):
+            broken = self._applied(edit)
+            lasting(BACK_S)
+            history = load.stop()
+        return [*broken, *self._whole(), *self._judge(what, history, bounded=True)]
+
+    def replace(self, name: str) -> list[str]:
+        """Have a server die for good, and an empty one of its name take its place by an apply."""
+        lab = self.running.lab
+        with self._writing() as (load, lasting):
+            machine.remove(lab.home, name)
+            lasting(DARK_S)
+            lab.up([name])
+            broken = self._applied(lambda text: text)
+            lasting(BACK_S)
+            history = load.stop()
+        return [*broken, *self._whole(), *self._judge(f"{name} replaced", history, bounded=True)]
+
+    def _applied(self, edit: Callable[[str], str]) -> list[str]:
+        path = self.running.farm_path
+        path.write_text(edit(path.read_text()))
+        farm = read_farm(path.read_bytes(), path.name)
+        assert isinstance(farm, Farm), farm
+        self.running = RunningLab(path, farm, Lab(farm, path))
+        done = self.running.stillup("--lab", "apply", check=False, within_s=APPLY_S)
+        return (
+            [] if done.returncode == 0 else [f"apply: {done.stdout[-2000:]}{done.stderr[-2000:]}"]
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Writing, Callable[[float], None]]]:
