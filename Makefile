@@ -28,6 +28,7 @@ bench:            ## side by side with the others; three quarters of an hour
 	$(BIN)/python -m bench.heartbeat
 	$(BIN)/python -m bench.failover
 	$(BIN)/python -m bench.storage
+	$(BIN)/python -m bench.drill
 	$(BIN)/python -m bench.check
 
 clean:

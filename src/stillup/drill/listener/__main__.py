@@ -14,12 +14,12 @@ from stillup.drill.listener import frames, packets
 from stillup.drill.listener.on_link import interface_for
 from stillup.drill.listener.settings import Deaf, Listens, Settings, heard_line, line, settings
 from stillup.drill.output import Output
+from stillup.drill.priority import preferred
 from stillup.drill.told import first_line
 
 DEAF_S = 0.1
 """Who asks less often than this may have missed somebody."""
 _LOOK_EVERY_S = 1.0
-_NICE = -10
 _ETHERNET = 1
 _ANYWHERE = 9
 """A port that nothing is sent to: only the kernel's choice of our own address is wanted."""
@@ -168,8 +168,7 @@ def main() -> int:
         output.write(line(Listens(str(error))))
         output.drain()
         return 0
-    with contextlib.suppress(OSError):
-        os.nice(_NICE)
+    preferred()
     output.write(line(Listens()))
     try:
         Listener(told, ears, output).run(sys.stdin.fileno())

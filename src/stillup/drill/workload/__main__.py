@@ -4,21 +4,18 @@ Its first line of input is ``settings.line``; what it writes is in ``lines``. Wh
 known even when it dies: it writes as it goes, and never waits for its reader.
 """
 
-import contextlib
 import gc
-import os
 import resource
 import sys
 import time
 from datetime import UTC, datetime
 
 from stillup.drill.output import Output
+from stillup.drill.priority import preferred
 from stillup.drill.told import first_line
 from stillup.drill.workload import lines, settings
 from stillup.drill.workload.client import Client
 from stillup.drill.workload.connection import destination
-
-_NICE = -10
 
 
 def main() -> int:
@@ -47,8 +44,7 @@ def _have_room() -> None:
     """Have as many files and as much of the processor as may be: who is late measures itself."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with contextlib.suppress(OSError):
-        os.nice(_NICE)
+    preferred()
     # Nothing here makes cycles that matter, and looking for them takes time.
     gc.collect()
     gc.freeze()

@@ -11,6 +11,10 @@ from typing import Generic, TypeVar
 from stillup.drill.history import Kind
 from stillup.drill.workload.settings import Load
 
+_SPARE = 4
+"""What a stall has opened is kept, up to so many times the usual: closing it at once would make the
+next stall, as every one costs the farm a handshake."""
+
 C = TypeVar("C")
 """What a connection is."""
 
@@ -48,8 +52,8 @@ class Lane(Generic[C]):
 
     @property
     def surplus(self) -> bool:
-        """Whether there are more connections than should stay open."""
-        return self.open > self.load.connections
+        """Whether there are so many connections that no more should stay open."""
+        return self.open > _SPARE * self.load.connections
 
     def next(self) -> Asked | None:
         """Take the next that may go out now; None if there is none or no place for it."""

@@ -11,6 +11,10 @@ _WRITERS_SHARE = 0.75
 """Of what one address may send at once, for rows; some of the rest is for files."""
 
 
+_NEW_OVER_TLS = 0.25
+"""Of the new connections: each costs as much as ten pages then, and a browser keeps what it has."""
+
+
 def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) -> Settings:
     """Return the settings for a farm.
 
@@ -26,6 +30,8 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
     may_send = max(2, farm.balancer.maxconn_per_server * len(farm.having(Role.WEB)) // 2)
     loads[Kind.ROW] = _within(loads[Kind.ROW], int(may_send * _WRITERS_SHARE))
     loads[Kind.FILE] = _within(loads[Kind.FILE], may_send - loads[Kind.ROW].at_once)
+    if farm.tls.enabled:
+        _move(loads, Kind.NEW, Kind.KEPT, 1 - _NEW_OVER_TLS)
     if not farm.having(Role.DATABASE):
         del loads[Kind.ROW], loads[Kind.SESSION]
     if not farm.site.shared:
@@ -39,6 +45,13 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
         first=first,
         loads=loads,
     )
+
+
+def _move(loads: dict[Kind, Load], giver: Kind, taker: Kind, share: float) -> None:
+    """Have ``taker`` asked for a share of what ``giver`` was asked for."""
+    moved = loads[giver].per_s * share
+    loads[giver] = replace(loads[giver], per_s=loads[giver].per_s - moved)
+    loads[taker] = replace(loads[taker], per_s=loads[taker].per_s + moved)
 
 
 def _within(load: Load, most: int) -> Load:

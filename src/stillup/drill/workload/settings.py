@@ -23,14 +23,14 @@ class Load:
     at_once: int
     """How many may be under way; what is due beyond that waits, and its time counts on."""
     connections: int = 0
-    """How many connections stay open and are used in turn; 0 for one of its own for each request.
-    When none of them is free another one is opened, up to ``at_once``."""
+    """How many connections are used in turn; 0 for one of its own for each request. When none of
+    them is free another one is opened, up to ``at_once``, and used with the others then."""
 
 
 LOADS: Mapping[Kind, Load] = MappingProxyType(
     {
         Kind.NEW: Load(200.0, 5.0, 4000),
-        Kind.KEPT: Load(200.0, 5.0, 4000, connections=20),
+        Kind.KEPT: Load(200.0, 5.0, 4000, connections=100),
         Kind.SESSION: Load(20.0, 15.0, 1, connections=1),
         Kind.ROW: Load(100.0, 15.0, 24, connections=24),
         Kind.FILE: Load(10.0, 15.0, 4, connections=4),

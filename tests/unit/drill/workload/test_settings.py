@@ -117,6 +117,8 @@ def test_a_farm_is_asked_for_what_it_has_and_its_writers_stay_within_what_it_tak
 
     assert (whole.address, whole.host, whole.first) == ("10.0.0.1", farm.site.hosts[0], 9)
     assert (whole.port, whole.tls, small.port, small.tls) == (443, True, 80, False)
+    assert (whole.load(Kind.NEW).per_s, whole.load(Kind.KEPT).per_s) == (25.0, 175.0)
+    assert (small.load(Kind.NEW).per_s, small.load(Kind.KEPT).per_s) == (200.0, 200.0)
     assert (whole.load(Kind.ROW), whole.load(Kind.FILE)) == (
         Load(50.0, 15.0, 24, 24),
         Load(5.0, 15.0, 4, 4),
