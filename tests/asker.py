@@ -8,11 +8,9 @@ Run as a program it asks until it is terminated and writes one JSON object a lin
 """
 
 import argparse
-import contextlib
 import errno
 import itertools
 import json
-import os
 import selectors
 import signal
 import socket
@@ -23,6 +21,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from stillup.drill.priority import preferred
 
 READY_S = 5.0
 
@@ -110,7 +110,7 @@ class Asker:
         argv = [*enter, sys.executable, str(Path(__file__).resolve())]
         argv += ["--url", url, "--output", str(output)]
         argv += ["--every", str(every_s), "--patience", str(patience_s)]
-        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)
         assert self._process.stdout is not None
         if self._process.stdout.readline().strip() != b"asking":
             self._process.kill()
@@ -246,8 +246,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=0.3)
     told = parser.parse_args()
     # What else this machine does must not look like an outage.
-    with contextlib.suppress(OSError):
-        os.nice(-15)
+    preferred()
     ask(told.url, told.output, told.every, told.patience)
 
 

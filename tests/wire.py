@@ -12,7 +12,6 @@ Run as a program it watches until it is terminated and writes one JSON object a 
 import argparse
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from stillup.drill.listener import packets
 from stillup.drill.listener.frames import ARP, question, sighting
+from stillup.drill.priority import preferred
 
 READY_S = 5.0
 ASKER_HARDWARE = bytes.fromhex("02005e000001")
@@ -128,7 +128,7 @@ class Watcher:
         argv += ["--address", address, "--output", str(output)]
         argv += ["--ask", str(ask_s or 0), "--ports", ",".join(ports)]
         argv += ["--arp-only"] if arp_only else []
-        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()
         if ready.strip() != b"watching":
@@ -202,8 +202,7 @@ def main() -> None:
     parser.add_argument("--arp-only", action="store_true")
     told = parser.parse_args()
     # A watcher that comes late sees the right times all the same, but may lose frames.
-    with contextlib.suppress(OSError):
-        os.nice(-10)
+    preferred()
     ports = [name for name in told.ports.split(",") if name]
     watch(told.address, told.output, told.ask, ports, arp_only=told.arp_only)
 

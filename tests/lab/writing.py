@@ -9,7 +9,6 @@ it ends when its standard input does, and then writes each deed as a line of JSO
 import argparse
 import asyncio
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 from tests.lab.history import DONE, FAILED, FILE, ROW, SESSION, UNKNOWN, Deed, History
 from tests.lab.running import RunningLab
 
+from stillup.drill.priority import preferred
 from stillup.lab.shell import client_command
 
 PROBE = Path(__file__).parent / "probe" / "probe.php"
@@ -75,6 +75,7 @@ def writing(running: RunningLab, *, first: int, way: str = "") -> Iterator[Writi
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).resolve().parents[2],
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -274,8 +275,7 @@ def _main() -> None:
     parser.add_argument("--way", default="", help="how the session is kept, as probe.php has it")
     words = parser.parse_args()
     # Writers that are late have measured themselves.
-    with suppress(OSError):
-        os.nice(-10)
+    preferred()
     asyncio.run(_Writers(words.address, words.host, words.first, words.way).run())
 
 
