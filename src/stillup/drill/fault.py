@@ -2,7 +2,7 @@
 
 A fault's name is what a person types and a report shows, and is unique in its farm:
 ``power-off lb1``, ``kill mariadb at data1``, ``cut web1``, ``cut web1 one-way``,
-``power-off lb1 + data2``, ``all web hang``, ``planned failover``.
+``cut web1 from lb1``, ``power-off lb1 + data2``, ``planned failover``, ``planned bad-config php``.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Action(StrEnum):
     SLOW_DISK = "slow-disk"
     BUSY_CPU = "busy-cpu"
     BAD_CONFIG = "bad-config"
-    """A configuration that the engine's own checker refuses is pushed by ``apply``."""
+    """A configuration that the engine's own checker refuses is pushed by ``apply``; no servers."""
     FAILOVER = "failover"
     APPLY = "apply"
     """A rolling apply that touches every server."""
@@ -78,7 +78,7 @@ class Fault:
         words = ["planned"] if self.planned else []
         words.append(self.action)
         if self.engine:
-            words += [self.engine, "at"]
+            words += [self.engine, "at"] if self.servers else [self.engine]
         if self.servers:
             words.append(" + ".join(self.servers))
         if self.others:

@@ -165,6 +165,14 @@ class Promises:
 
 
 @dataclass(frozen=True, slots=True)
+class Drills:
+    """What a drill may do to the real servers; in the lab it may do everything."""
+
+    allow: tuple[str, ...] = ()
+    """Faults by name or pattern, or sets of them, as ``drill.choosing`` reads them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Farm:
     """A whole, checked farm. ``servers`` keep the farm file's order."""
 
@@ -184,6 +192,7 @@ class Farm:
     """The balancers' second network; every balancer has an address in it."""
     storage: Storage = Storage()
     backup: Backup = Backup()
+    drills: Drills = Drills()
 
     @property
     def has_cluster(self) -> bool:

@@ -11,6 +11,7 @@ from stillup.model.farm import (
     Backup,
     Balancer,
     Database,
+    Drills,
     Farm,
     Promises,
     Role,
@@ -124,6 +125,7 @@ def _farm(file: FarmFile) -> Farm:
             for name, server in file.servers.items()
         ),
         direct=addresses.network(file.network.direct) if file.network.direct else None,
+        drills=Drills(tuple(file.drills.allow)),
     )
 
 

@@ -12,8 +12,6 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from stillup.model import addresses, backup_words, limits, values
-from stillup.model.problems import shown
-from stillup.model.refused import ValueRefused
 from stillup.model.words import (
     BUFFER,
     DRAIN,
@@ -33,18 +31,10 @@ from stillup.model.words import (
     Section,
     VipAddress,
     checked,
+    preferred_form,
 )
 
 MOST_VIPS = 16
-
-
-def _preferred(given: object) -> object:
-    """Pass a name or a table of names on; told in one sentence, not one for each of the two."""
-    names = list(given.values()) if isinstance(given, dict) else [given]
-    if given is not None and not (names and all(isinstance(name, str) for name in names)):
-        told = f'{shown(given)} is neither a name nor a table of names; write preferred = "lb1"'
-        raise ValueRefused("wrong-type", told)
-    return given
 
 
 class FarmSection(Section):
@@ -98,7 +88,7 @@ class VipSection(Section):
         description="How long a vote for the holder lasts, 150ms to 10s: the bound on an "
         "unplanned outage. Shorter moves sooner, and needs a network that answers sooner.",
     )
-    preferred: Annotated[str | dict[str, str] | None, BeforeValidator(_preferred)] = Field(
+    preferred: Annotated[str | dict[str, str] | None, BeforeValidator(preferred_form)] = Field(
         default=None,
         description="The balancer that should hold the addresses when all are well; or, in a "
         "table, the balancer of each. Without it a single address stays where it is, and "
@@ -330,6 +320,19 @@ class PromisesSection(Section):
     )
 
 
+class DrillsSection(Section):
+    """What `stillup drill` may do to the real servers."""
+
+    allow: list[Annotated[str, checked(values.fault_words)]] = Field(
+        default_factory=list,
+        description="The faults that may be played on the real servers, as `stillup drill --list` "
+        "names them, with `*` for any; or whole sets of them, as `planned`. Without any, none is. "
+        "The lab needs no permission.",
+        examples=[["planned", "power-off web*"]],
+        max_length=1000,
+    )
+
+
 class ServerSection(Section):
     """One server."""
 
@@ -364,6 +367,7 @@ class FarmFile(Section):
     backup: BackupSection = BackupSection()
     ssh: SshSection = SshSection()
     promises: PromisesSection = PromisesSection()
+    drills: DrillsSection = DrillsSection()
     servers: dict[Label, ServerSection] = Field(
         description="The servers, each by the name it is to have.",
         min_length=1,
@@ -384,6 +388,7 @@ TABLES: Mapping[tuple[str, ...], type[Section]] = {
     ("backup",): BackupSection,
     ("ssh",): SshSection,
     ("promises",): PromisesSection,
+    ("drills",): DrillsSection,
     ("servers", "*"): ServerSection,
 }
 """The shape of each table by its path; ``*`` stands for any server's name."""

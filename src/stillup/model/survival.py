@@ -6,7 +6,7 @@ others are lost matters, not which, so a table of those two numbers covers every
 servers: at most 31 times 31 cases for thirty servers, where the sets are a thousand million.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from stillup.model.farm import Farm, Role
@@ -75,6 +75,23 @@ def survival(farm: Farm) -> Survival:
         with_every_balancer=most(lambda lost: lost.balancers == 0),
         with_the_witness=most(lambda _: True, witness=True) if farm.vip.witness else None,
     )
+
+
+def can_be_held(farm: Farm, silent: Collection[str], unfit: Collection[str]) -> bool:
+    """Tell whether somebody can hold the virtual IP.
+
+    Args:
+        farm: The farm.
+        silent: Servers that do not vote.
+        unfit: Servers that do vote and cannot hold it, as their HAProxy is gone.
+    """
+    balancers = {server.name for server in farm.having(Role.BALANCER)}
+    others = {server.name for server in farm.servers} - balancers
+    lost = _Lost(
+        len(balancers & set(silent)), len(others & set(silent)), len(balancers), len(others)
+    )
+    fit = balancers - set(silent) - set(unfit)
+    return bool(fit) and lost.has_quorum(witness=farm.vip.witness is not None)
 
 
 def in_words(farm: Farm) -> str:

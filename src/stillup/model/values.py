@@ -18,6 +18,7 @@ _INSIDE = re.compile(r"[A-Za-z0-9._/-]{1,200}")
 _MOUNT = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}){2,8}")
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _DATABASE_USER = re.compile(r"[A-Za-z0-9_]{1,32}")
+_FAULT = re.compile(r"(?=.*[a-z])[a-z0-9+%* -]{1,2000}")
 _LOGIN = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 _MOST_PATH_CHARACTERS = 4000
@@ -166,6 +167,18 @@ def backup_text(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > _MOST_PATH_CHARACTERS:
         told = f"{shown(text)} is empty, too long, or has characters that do not print"
         raise ValueRefused("bad-backup", told)
+    return text
+
+
+def fault_words(text: str) -> str:
+    """Return the name of a fault or of a set of faults, or a pattern of names.
+
+    Raises:
+        ValueRefused: ``bad-fault``.
+    """
+    if _FAULT.fullmatch(text) is None:
+        told = f'{shown(text)} is no fault; write one as `stillup drill --list` does, as "power-off web*"'
+        raise ValueRefused("bad-fault", told)
     return text
 
 

@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stillup.model import addresses, values
 from stillup.model.farm import Balance, Role
+from stillup.model.problems import shown
 from stillup.model.quantities import DurationBetween, SizeBetween
+from stillup.model.refused import ValueRefused
 
 LEASE = DurationBetween("150ms", "10s")
 DRAIN = DurationBetween("1s", "60min")
@@ -30,6 +32,15 @@ def checked(parse: Callable[[str], object]) -> AfterValidator:
         return word
 
     return AfterValidator(check)
+
+
+def preferred_form(given: object) -> object:
+    """Pass a name or a table of names on; told in one sentence, not one for each of the two."""
+    names = list(given.values()) if isinstance(given, dict) else [given]
+    if given is not None and not (names and all(isinstance(name, str) for name in names)):
+        told = f'{shown(given)} is neither a name nor a table of names; write preferred = "lb1"'
+        raise ValueRefused("wrong-type", told)
+    return given
 
 
 DURATION = Field(json_schema_extra={"pattern": r"^\d+(\.\d+)? ?(ms|s|min)$"})

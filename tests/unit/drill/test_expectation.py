@@ -1,0 +1,105 @@
+"""What a farm must endure, against the tables of docs/layouts.md and against reason."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.drill.farms import FARM, RECIPE, TRIO
+
+from stillup.drill.catalogue import catalogue, in_set
+from stillup.drill.choosing import chosen
+from stillup.drill.expectation import expectation, touches
+from stillup.model.farm import Farm, Role
+from stillup.model.weakness import single_points_of_failure
+
+
+def survives(farm: Farm, name: str) -> bool:
+    return expectation(farm, chosen(farm, [name], [])[1]).survives
+
+
+@pytest.mark.parametrize("farm", [FARM, TRIO], ids=lambda farm: farm.name)
+def test_a_farm_without_a_single_point_of_failure_survives_whatever_befalls_one_server(
+    farm: Farm,
+) -> None:
+    assert single_points_of_failure(farm) == ()
+    for each in ("single", "links", "planned"):
+        for fault in in_set(farm, each):
+            assert expectation(farm, fault).survives, fault.name
+
+
+def test_of_a_farm_with_single_points_of_failure_exactly_these_need_not_be_survived() -> None:
+    alone = {name for weakness in single_points_of_failure(RECIPE) for name in weakness.servers}
+    assert alone
+    for server in RECIPE.servers:
+        assert survives(RECIPE, f"power-off {server.name}") == (server.name not in alone)
+
+
+def test_of_two_servers_those_that_keep_the_data_or_do_one_work_need_not_be_survived() -> None:
+    fatal = {
+        " + ".join(fault.servers): expectation(FARM, fault).why
+        for fault in in_set(FARM, "pairs")
+        if not expectation(FARM, fault).survives
+    }
+    assert fatal == {
+        "lb1 + lb2": "nobody can hold the virtual IP",
+        "web1 + web2": "no web server is left",
+        "web2 + data1": "the database has no majority and the shared files have no majority",
+        "web2 + data2": "the database has no majority and the shared files have no majority",
+        "data1 + data2": "the database has no majority and the shared files have no majority",
+    }
+
+
+def test_a_trio_survives_no_two() -> None:
+    assert not any(expectation(TRIO, fault).survives for fault in in_set(TRIO, "pairs")[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "must"),
+    [
+        ("cut lb1 + web1 + data1 from lb2 + web2 + data2", False),  # 3 of 6 are no majority
+        ("cut lb1 + lb2 from all web + all storage", False),
+        ("kill haproxy at lb1 + lb2", False),
+        ("kill heartbeat at all servers", False),
+        ("kill storage-keeper at all storage + web2", True),
+        ("hang mariadb at data1 + data2", False),
+    ],
+)
+def test_all_of_a_role_and_sides_of_a_cut(name: str, must: bool) -> None:  # noqa: FBT001 - a case
+    name = name.replace("all web + all storage", "web1 + web2 + data1 + data2")
+    assert survives(FARM, name) == must
+
+
+def test_a_side_with_all_of_the_work_survives_a_cut_and_says_so() -> None:
+    bigger = replace(FARM, servers=(*FARM.servers, replace(FARM.servers[2], name="web3")))
+    told = {f.name: expectation(bigger, f) for f in in_set(bigger, "partitions")[1:]}
+    # The last web server breaks ties, and is on the side of lb1 and data1.
+    assert {name: one.survives for name, one in told.items()} == {
+        "cut lb1 + web1 + data1 + web3 from lb2 + web2 + data2": True,
+        "cut lb1 + lb2 from web1 + web2 + data1 + data2 + web3": False,
+        "cut web1 + web2 + web3 from lb1 + lb2 + data1 + data2": False,
+        "cut data1 + data2 from lb1 + lb2 + web1 + web2 + web3": False,
+    }
+    assert expectation(FARM, in_set(FARM, "partitions")[1]).why == (
+        "of the sides of the cut none can do all of the work: nobody can hold the virtual IP"
+    )
+
+
+def test_the_tie_breaker_counts_as_one_of_those_who_keep_the_data() -> None:
+    touched = {
+        fault.name
+        for fault in catalogue(FARM)
+        if fault.engine and touches(FARM, fault, Role.DATABASE)
+    }
+    assert {name for name in touched if "+" not in name} == {
+        f"{action} {engine}"
+        for action in ("kill", "hang")
+        for engine in (
+            *("mariadb at data1", "mariadb at data2", "arbiter at web2"),
+            *("database-keeper at data1", "database-keeper at data2"),
+        )
+    }
+    power = [f for f in in_set(FARM, "servers") if f.name.startswith("power-off")]
+    assert [f.servers[0] for f in power if touches(FARM, f, Role.STORAGE)] == [
+        "web2",
+        "data1",
+        "data2",
+    ]
