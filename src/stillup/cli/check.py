@@ -78,7 +78,7 @@ def _checked(path: Path) -> _Checked:
     secrets = _secrets_problems(path)
     if not isinstance(read, FarmText):
         return _Checked(None, (*read, *secrets), ())
-    found = list(findings(read.farm, path, datetime.now(UTC)))
+    found = [*findings(read.farm, path, datetime.now(UTC)), *_allowed(read.farm)]
     problems = _problems(read, path, (one for one in found if one.is_problem))
     notes = (
         *_unused(read.farm),
@@ -91,6 +91,14 @@ def _unused(farm: Farm) -> Iterable[Finding]:
     if farm.having(Role.STORAGE) and not farm.site.shared:
         told = "not given, so nothing lives on the storage; name the folders that PHP writes into"
         yield Finding(("site", "shared"), told, "storage-unused", is_problem=False)
+
+
+def _allowed(farm: Farm) -> Iterable[Finding]:
+    if farm.drills.allow:
+        from stillup.drill.choosing import unknown_allowed
+
+        for told in unknown_allowed(farm):
+            yield Finding(("drills", "allow"), told, "unknown-fault", is_problem=True)
 
 
 def _problems(read: FarmText, path: Path, found: Iterable[Finding]) -> list[Problem]:

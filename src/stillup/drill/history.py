@@ -91,6 +91,8 @@ class Mark(StrEnum):
     FAULT = "fault begins"
     FAULT_BEGUN = "fault has begun"
     """The server said so, or its plug is pulled: from ``FAULT`` until here it came about."""
+    FAILED = "change failed"
+    """A change on purpose could not be made, or not be taken back; the text says why."""
     UNDONE = "fault is undone"
     WHOLE = "redundancy is whole"
 

@@ -21,8 +21,10 @@ class Ruling:
     """One promise and what became of it."""
 
     promise: str
-    """Stable, for programs: ``outage``, ``lost-writes``, ``never-both``, ``sessions``,
-    ``planned-failures``, ``whole-again``, ``wrong-content``, ``control``."""
+    """Stable, for programs: ``outage``, ``settled`` (the fault is over for all users while it lasts),
+    ``retried`` (pages asked of a dead web server), ``planned-failures``, ``change``, ``lost-writes``,
+    ``same-copies``, ``never-both``, ``sessions``, ``sticky``, ``wrong-content``, ``whole-again``,
+    ``control`` (without a fault, and before it), ``fault`` (it did not come about)."""
     word: Word
     text: str
     """One sentence with the figures: what was promised and what was."""
@@ -66,7 +68,7 @@ class Figures:
     kinds: Mapping[str, KindFigures]
     """By ``Kind``, of those that were asked for."""
     outage: Span
-    """The longest of the pages' (``new``, ``kept`` and ``session`` together)."""
+    """The longest of ``new``'s and ``kept``'s own, so that a stall of the one is not hidden by the other."""
     lost: Mapping[str, tuple[int, ...]]
     """Acknowledged and missing at a keeper: ``row at data1`` to the numbers."""
     doubtful: Mapping[str, int]

@@ -266,3 +266,15 @@ def test_of_the_old_recipe_both_single_points_of_failure_are_named(
     assert "single points of failure: 2" in told
     assert "when db1 dies" in told
     assert "when nfs1 dies every page fails" in told
+
+
+def test_what_the_farm_file_allows_and_nothing_is_is_told_with_the_nearest_fault(
+    farm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(farm, "[servers]", '[drills]\nallow = ["planned", "power-of web1"]\n\n[servers]')
+    assert run(["check"]) == 2
+    line = farm.read_text(encoding="utf-8").split("\n").index("[drills]") + 2
+    assert capsys.readouterr().out.split("\n")[1] == (
+        f'farm.toml:{line}: drills.allow: "power-of web1" is no fault of this farm; '
+        'did you mean "power-off web1"? [unknown-fault]'
+    )

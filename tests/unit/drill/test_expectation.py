@@ -1,6 +1,7 @@
 """What a farm must endure, against the tables of docs/layouts.md and against reason."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from tests.unit.drill.farms import FARM, RECIPE, TRIO
@@ -8,7 +9,10 @@ from tests.unit.drill.farms import FARM, RECIPE, TRIO
 from stillup.drill.catalogue import catalogue, in_set
 from stillup.drill.choosing import chosen
 from stillup.drill.expectation import expectation, touches
+from stillup.drill.fault import Action, Fault
 from stillup.model.farm import Farm, Role
+from stillup.model.redundancy import redundancy
+from stillup.model.survival import survival
 from stillup.model.weakness import single_points_of_failure
 
 
@@ -103,3 +107,28 @@ def test_the_tie_breaker_counts_as_one_of_those_who_keep_the_data() -> None:
         "data1",
         "data2",
     ]
+
+
+@pytest.mark.parametrize("farm", [FARM, TRIO, RECIPE], ids=lambda farm: farm.name)
+def test_what_survives_a_loss_survives_a_smaller_one_and_check_says_the_same(farm: Farm) -> None:
+    names = [server.name for server in farm.servers]
+    sets = [
+        frozenset(lost) for count in range(1, len(names) + 1) for lost in combinations(names, count)
+    ]
+    must = {lost for lost in sets if expectation(farm, power_off(farm, lost)).survives}
+    for lost in must:
+        assert all(smaller in must for name in lost if (smaller := lost - {name}))
+    most = {one.role: one.survives for one in redundancy(farm)}
+    for lost in must:
+        assert len(lost) <= survival(farm).with_a_balancer or farm_keeps_balancers(farm, lost)
+    for role, count in most.items():
+        keepers = {server.name for server in farm.having(role)}
+        assert all(len(keepers & lost) <= count for lost in must)
+
+
+def power_off(farm: Farm, names: frozenset[str]) -> Fault:
+    return Fault(Action.POWER_OFF, tuple(s.name for s in farm.servers if s.name in names))
+
+
+def farm_keeps_balancers(farm: Farm, lost: frozenset[str]) -> bool:
+    return not lost & {server.name for server in farm.having(Role.BALANCER)}

@@ -42,7 +42,7 @@ def outage(case: Case) -> Ruling | None:
     longest = case.figures.outage
     if not case.expected.survives:
         told = f"need not hold, as {case.expected.why}; without a page for {seconds(longest.s)}"
-        return Ruling("outage", Word.KEPT, told)
+        return Ruling("outage", Word.KEPT, told, held=False)
     if case.late:
         return Ruling("outage", Word.UNKNOWN, case.late)
     if over:

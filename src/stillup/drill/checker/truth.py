@@ -26,6 +26,16 @@ def came_about(case: Case) -> Ruling | None:
     return Ruling("fault", Word.UNKNOWN, f"the fault did not come about: {why}")
 
 
+def changed(case: Case) -> Ruling | None:
+    """Rule on whether a change on purpose could be made at all."""
+    if not case.fault.planned:
+        return None
+    failed = [one.text for one in case.history.moments if one.mark is Mark.FAILED]
+    if failed:
+        return Ruling("change", Word.BROKEN, f"it could not be made: {'; '.join(failed)}")
+    return Ruling("change", Word.KEPT, "it was made")
+
+
 def lost_writes(case: Case) -> Ruling | None:
     """Rule on what was acknowledged and is not there."""
     if not (silent := _silent(case)) and not case.written:
@@ -192,6 +202,7 @@ def _some(numbers: tuple[int, ...]) -> str:
 
 
 RULES: tuple[Callable[[Case], Ruling | None], ...] = (
+    changed,
     lost_writes,
     same_copies,
     wrong_content,
