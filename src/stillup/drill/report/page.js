@@ -8,13 +8,13 @@
   const shown = new Map();  // details element -> its charts, to be drawn anew
   const AXIS = 52;  // every chart's left edge, so that they stand exactly below each other
   const ROW = 34;  // a strip with its label, in pixels
+  const ENOUGH = 10;  // so many requests in a step tell a rate from mere chance
   const SMALLEST_MS = 0.1;  // what a logarithmic scale begins with
 
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   const sum = (lists, length) =>
     Array.from({ length }, (_, bin) => lists.reduce((total, list) => total + list[bin], 0));
-  const per_second = (list, bin_s) => list.map((count) => count / bin_s);
-  const in_ms = (list) => list.map((s) => (s === null ? null : Math.max(SMALLEST_MS, s * 1000)));
+  const in_ms = (list) => [...list, list.at(-1)].map((s) => (s === null ? null : Math.max(SMALLEST_MS, s * 1000)));
   const rounded = (value) => (value === null || value === undefined ? "–" : `${+value.toPrecision(3)}`);
 
   function draw(details) {
@@ -75,16 +75,38 @@
 
   const seconds = { label: "at", value: (_, value) => (value === null ? "–" : `${value.toFixed(1)} s`) };
 
+  // How many bins make a step of the chart: with few requests a second one bin is mere chance.
+  function bins_a_step(due) {
+    const usual = [...due].sort((one, other) => one - other)[due.length >> 1];
+    const mean = due.reduce((total, count) => total + count, 0) / due.length;
+    return [1, 2, 5].find((bins) => Math.max(usual, mean) * bins >= ENOUGH) || 10;
+  }
+
+  const in_steps = (list, bins) => Array.from({ length: Math.ceil(list.length / bins) },
+    (_, step) => list.slice(step * bins, (step + 1) * bins).reduce((total, count) => total + count, 0));
+
   function rates(drill, times, box) {
-    const { groups, bin_s } = drill.timeline;
-    const names = Object.keys(groups);
+    const names = Object.keys(drill.timeline.groups);
+    const asked = names.includes("pages") ? "pages" : names[0];
+    const bins = bins_a_step(drill.timeline.groups[asked].due);
+    const step_s = drill.timeline.bin_s * bins;
+    const groups = Object.fromEntries(names.map((name) => {
+      const { due, done, failed } = drill.timeline.groups[name];
+      const classes = Object.entries(failed).map(([outcome, counts]) => [outcome, in_steps(counts, bins)]);
+      return [name, { due: in_steps(due, bins), done: in_steps(done, bins), failed: Object.fromEntries(classes) }];
+    }));
+    const steps = times.filter((_, bin) => bin % bins === 0);
+    // The last step may be shorter, and reaches to where the other charts end.
+    const per_second = (list) => list.map((count, step) =>
+      count / (drill.timeline.bin_s * Math.min(bins, times.length - step * bins)));
+    const to_the_end = (list) => [...list, list.at(-1)];
     const failures = {};
     for (const name of names) {
       for (const [outcome, counts] of Object.entries(groups[name].failed)) {
-        failures[outcome] = sum([failures[outcome] || counts.map(() => 0), counts], times.length);
+        failures[outcome] = sum([failures[outcome] || counts.map(() => 0), counts], steps.length);
       }
     }
-    const failed = per_second(sum(Object.values(failures), times.length), bin_s);
+    const failed = per_second(sum(Object.values(failures), steps.length));
     const said = { pages: "pages", sessions: "pages of sessions", rows: "rows written", files: "files written" };
     const classes = (_, value, series, bin) => {
       if (!value) return rounded(value);
@@ -92,20 +114,21 @@
       return `${rounded(value)} (${some.map(([outcome]) => outcome).join(", ")})`;
     };
     const series = [seconds];
-    const data = [times];
-    const asked = names.includes("pages") ? "pages" : names[0];
+    const data = [[...steps, times.at(-1) + drill.timeline.bin_s]];
     series.push(stepped("due", `${asked} asked`, { width: 1, dash: [4, 3] }));
-    data.push(per_second(groups[asked].due, bin_s));
+    data.push(to_the_end(per_second(groups[asked].due)));
     for (const name of names) {
       series.push(stepped(name, said[name] || name, { fill: name === asked ? `${colour(name)}20` : undefined }));
-      data.push(per_second(groups[name].done, bin_s));
+      data.push(to_the_end(per_second(groups[name].done)));
     }
-    series.push(stepped("failed", "failed", { fill: `${colour("failed")}70`, value: classes }));
-    data.push(failed);
-    return chart(drill, box, "Requests a second", {
+    const bars = uPlot.paths.bars({ align: 1, size: [1, Infinity] });
+    series.push(stepped("failed", "failed", { fill: `${colour("failed")}a0`, width: 0, paths: bars, value: classes }));
+    data.push([...failed, 0]);
+    const told = bins > 1 ? `Requests a second, in steps of ${step_s.toFixed(1)} s` : "Requests a second";
+    return chart(drill, box, told, {
       height: 240,
       series,
-      scales: { y: { range: [0, highest(groups[asked].due, failed, bin_s)] } },
+      scales: { y: { range: [0, highest(groups[asked].due, failed, step_s)] } },
       hooks: { draw: [(plot) => moments(plot, drill, true)] },
     }, data);
   }
@@ -119,7 +142,7 @@
 
   function latencies(drill, times, box) {
     const series = [seconds];
-    const data = [times];
+    const data = [[...times, times.at(-1) + drill.timeline.bin_s]];
     for (const [name, asked] of Object.entries(drill.timeline.groups)) {
       if (name === "pages") {
         series.push(stepped("due", "pages, half within", {}));
@@ -151,7 +174,7 @@
         draw: [(plot) => { bands(plot, rows); moments(plot, drill, false); }],
         setCursor: [(plot) => { told.textContent = at_cursor(plot, rows); }],
       },
-    }, [times, times.map(() => null)]);
+    }, [[times[0], times.at(-1) + drill.timeline.bin_s], [null, null]]);
     box.append(told);
     return plot;
   }
