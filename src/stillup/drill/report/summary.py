@@ -129,6 +129,7 @@ def _titles(run: Run) -> dict[str, str]:
         "planned-failures": "Planned work costs no request"
         if not promised.planned_failures
         else f"Planned work costs at most {promised.planned_failures} requests",
+        "change": "Planned work is done",
         "sessions": "Nobody loses a session",
         "wrong-content": "Every answer is the one that was asked for",
         "settled": "While the fault lasts, all users are served by what is left",

@@ -10,8 +10,11 @@ from stillup.drill.history import Deed, Heard, History, Kind, Look, Outcome
 from stillup.drill.report.run import Asked, Holding, Played, Standing, Timeline
 from stillup.drill.verdict import Span, Verdict
 
-BIN_S = 0.1
-"""A tenth of what a farm promises by default: an outage of a second is ten bins wide."""
+BINS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""How long a bin may be. The first is a tenth of what a farm promises by default: an outage of a
+second is ten bins wide."""
+MOST_BINS = 1500
+"""More than a chart has pixels; what takes minutes (a rolling apply) gets longer bins."""
 SILENCE_S = 0.2
 """An address that nobody answered for in so long was nobody's meanwhile: ten questions of the listener."""
 GROUPS = {
@@ -37,11 +40,12 @@ def played(history: History, verdict: Verdict) -> Played:
     )
 
 
-def timeline(history: History, bin_s: float = BIN_S) -> Timeline:
-    """Return a history in bins of ``bin_s`` seconds.
+def timeline(history: History) -> Timeline:
+    """Return a history in bins, the shortest of ``BINS_S`` of which there are not too many.
 
     What is over after the history's end (a last answer that was waited for) counts in the last bin.
     """
+    bin_s = next((s for s in BINS_S if history.lasted_s / s <= MOST_BINS), BINS_S[-1])
     count = max(1, ceil(history.lasted_s / bin_s))
     groups = {
         name: _asked([deed for deed in history.deeds if deed.kind in kinds], count, bin_s)

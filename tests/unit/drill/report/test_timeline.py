@@ -46,6 +46,11 @@ def test_what_ends_after_the_end_counts_in_the_last_bin() -> None:
     assert timeline(history).groups["pages"].done == (0, 1)
 
 
+def test_a_drill_of_many_minutes_has_longer_bins() -> None:
+    told = timeline(History("", 700.0, (page(0.1, 0.2), page(699.9, 700.1)), ()))
+    assert (told.bin_s, len(told.groups["pages"].done)) == (0.5, 1400)
+
+
 def test_answers_on_the_wire_are_joined_until_a_silence_or_another_server() -> None:
     answers = [(0.0, "aa"), (0.1, "aa"), (0.2, "bb"), (0.3, "bb"), (0.9, "aa"), (1.0, "cc")]
     history = History(
