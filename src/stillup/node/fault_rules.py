@@ -19,6 +19,9 @@ NFT = "/usr/sbin/nft"
 SLOW = ("IOReadIOPSMax", "IOWriteIOPSMax")
 SLOW_IOPS = 20
 """Reads and writes a second of each engine: a disk that is dying, or a cloud's that is used up."""
+NO_RULES = (
+    "the packet filter here cannot lose frames: no netdev chains at egress, no fwd or no numgen"
+)
 DELAY_S = 0.2
 """What takes the way to the server away waits so long after it was armed, for the answer to get out."""
 
@@ -69,7 +72,8 @@ def _lost(interface: str, sent: Sequence[str], heard: Sequence[str]) -> Script:
         "",
     ]
     begin = (
-        f"{NFT} --check --file {RULES}\nsystemd-notify --ready\n"
+        f"{NFT} --check --file {RULES} || {{ echo 'error: {NO_RULES}' >&2; exit 1; }}\n"
+        "systemd-notify --ready\n"
         f"sleep {DELAY_S:g}\n{NFT} --file {RULES}\nexec sleep infinity\n"
     )
     return Script(

@@ -263,12 +263,18 @@ def _slow_disk(world: World, request: JsonObject, seconds: float) -> _Told:
             "no disk can be slowed here: this kernel's control groups have no io controller"
         )
     found = _running(world, request)
-    folder = "/var/lib/mysql" if at(world, "/var/lib/mysql").is_dir() else "/var/lib"
-    _play(world, fault_rules.slow([unit.name for unit in found], folder), seconds)
+    folder = _on_a_disk(world)
+    _play(world, fault_rules.slow([unit.name for unit in found], str(folder)), seconds)
     if not all(io_limited(world, unit) for unit in found):
         units.act(world, "stop", UNIT)
         raise ServerFailed(f"systemd did not slow the disk below {folder}: it is no plain disk")
     return f"{fault_rules.SLOW_IOPS} reads and writes a second for each engine", False
+
+
+def _on_a_disk(world: World) -> Path:
+    """Return where engines write to a disk; the first place where none of them is one."""
+    folders = [at(world, path) for path in reversed(WRITTEN) if at(world, path).is_dir()]
+    return next((one for one in folders if os.major(one.stat().st_dev)), folders[0])
 
 
 def _busy_cpu(world: World, request: JsonObject, seconds: float) -> _Told:

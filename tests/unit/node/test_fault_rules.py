@@ -42,7 +42,8 @@ def test_a_loss_is_a_share_of_the_frames_each_way() -> None:
 def test_what_takes_the_way_to_the_server_is_said_before_it_comes_about() -> None:
     begin = fault_rules.cut("eth0", [], one_way=False).begin.splitlines()
     assert begin == [
-        "/usr/sbin/nft --check --file /run/stillup-fault/rules.nft",
+        "/usr/sbin/nft --check --file /run/stillup-fault/rules.nft"
+        f" || {{ echo 'error: {fault_rules.NO_RULES}' >&2; exit 1; }}",
         "systemd-notify --ready",
         "sleep 0.2",
         "/usr/sbin/nft --file /run/stillup-fault/rules.nft",
