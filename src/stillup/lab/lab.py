@@ -266,7 +266,12 @@ class Lab:
 
     def _disk(self, server: Server, tree: Path, as_uml: frozenset[str], *, own: bool) -> disk.Disk:
         if machine.exists(self.home, server.name):
-            own = machine.has_own_disk(self.home, server.name)
+            has = machine.has_own_disk(self.home, server.name)
+            if own and not has and server.name not in as_uml:
+                self._report(
+                    f"{server.name} keeps the disk it has; `lab down` first gives it its own"
+                )
+            own = has
         return disk.Disk(
             server.name,
             IPv4Interface((server.address, self.farm.lan.prefixlen)),
