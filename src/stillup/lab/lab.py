@@ -75,9 +75,7 @@ class Lab:
     def up(self, servers: Iterable[str] | None = None, *, own_disks: bool = False) -> None:
         """Boot every server that is off (or only those named) and wait until sshd answers.
 
-        Args:
-            servers: Which; None for all.
-            own_disks: Machines that are made now get a file system of their own.
+        With ``own_disks`` machines that are made now get a file system of their own.
 
         Raises:
             LabFailed: If this host cannot, or a machine does not boot.
@@ -93,7 +91,9 @@ class Lab:
             client = client_address(self.farm)
             lan = network.Lan(self.farm.lan, client, sixth(self.farm, client))
             network.ensure(self.home, lan)
-            self._boot_all(chosen, tree, self._as_uml(), own_disks=own_disks)
+            as_uml = self._as_uml()
+            disks = tuple(self._disk(one, tree, as_uml, own=own_disks) for one in chosen)
+            self._boot_all(chosen, disks)
             self._write_known_hosts()
             forwarding.ensure(self.home, str(self.farm.vip.first))
 
@@ -241,21 +241,13 @@ class Lab:
         )
         return frozenset(there.union(names))
 
-    def _boot_all(
-        self,
-        servers: tuple[Server, ...],
-        tree: Path,
-        as_uml: frozenset[str],
-        *,
-        own_disks: bool,
-    ) -> None:
+    def _boot_all(self, servers: tuple[Server, ...], disks: tuple[disk.Disk, ...]) -> None:
         """Boot them all at once; the first that fails, or Ctrl-C, ends the wait for the others."""
         stop = Event()
         with ThreadPoolExecutor(max(len(servers), 1)) as pool:
             boots = [
                 pool.submit(self._boot, wanted, server, stop)
-                for server in servers
-                for wanted in [self._disk(server, tree, as_uml, own=own_disks)]
+                for server, wanted in zip(servers, disks, strict=True)
             ]
             try:
                 for boot in as_completed(boots):
