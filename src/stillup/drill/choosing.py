@@ -2,7 +2,7 @@
 
 Small and capital letters, spaces and the order of servers are of no account: ``Power-off data2+lb1``
 is ``power-off lb1 + data2``. ``*`` stands for any word or part of one, so that ``power-off web*`` is
-one web server at a time; ``all web`` (or any other role, or ``servers``) for all of them at once;
+one web server at a time, and ``*`` alone everything; ``all web`` (or any other role, or ``servers``) for all of them at once;
 and a planned change may be named without that word.
 """
 
@@ -112,6 +112,8 @@ class _Known:
     def meant(self, name: str) -> tuple[Fault, ...]:
         """Return the faults that a name or pattern means."""
         key = self._key(name)
+        if key == "*":
+            return self._faults
         if "*" in key:
             pattern = re.compile(re.escape(key).replace(r"\*", "[^ ]*"))
             found = {fault: None for each, fault in self._by_key.items() if pattern.fullmatch(each)}

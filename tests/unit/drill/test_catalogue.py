@@ -169,6 +169,10 @@ def test_allowed_are_sets_names_and_patterns_and_a_pattern_never_takes_two_serve
     }
 
 
+def test_a_star_alone_allows_everything() -> None:
+    assert allowed(allowing("*")) == set(catalogue(FARM))
+
+
 def test_a_word_that_allows_nothing_is_told() -> None:
     assert list(unknown_allowed(allowing("planed", "power-off web1"))) == [
         '"planed" is no fault of this farm; did you mean "planned"?'
