@@ -69,6 +69,7 @@ COMMANDS = {
     "simulate": Command(
         "simulate", "the heartbeat against faults, in virtual time", tells_json=True
     ),
+    "drill": Command("drill", "real faults on the farm, and what they cost", tells_json=True),
     "lab": Command("lab", "the farm's servers as machines on this one", tells_json=True),
 }
 

@@ -18,7 +18,7 @@ from stillup.deploy.plan import Plan, plan
 from stillup.deploy.session import Sessions, lock_all, open_all, raise_all
 from stillup.deploy.standing import Standing
 from stillup.deploy.steps import Change, Step
-from stillup.deploy.survey import Survey, survey
+from stillup.deploy.survey import Amend, Survey, as_written, survey
 from stillup.deploy.view import Situation
 from stillup.deploy.work import Work
 from stillup.errors import ChangeRefused, ServerUnreachable, StillupError
@@ -97,6 +97,7 @@ async def apply(
     wishes: Wishes | None = None,
     report: Report,
     stop: Stop | None = None,
+    amend: Amend = as_written,
 ) -> Outcome:
     """Bring every server to what the farm file says, serving all the while.
 
@@ -108,6 +109,7 @@ async def apply(
         wishes: What the user overrides.
         report: Told what happens.
         stop: Set ``asked`` to end after the server under way.
+        amend: Changes each server's bundle before it is compared.
 
     Raises:
         ChangeRefused: If it was not begun, or somebody else changes the farm right now.
@@ -124,7 +126,7 @@ async def apply(
         await lock_all(sessions, what="apply")
         done: tuple[Step, ...] = ()
         while True:
-            with await _look(farm, secrets, source, sessions) as looked:
+            with await _look(farm, secrets, source, sessions, amend) as looked:
                 report(Planned(looked.plan))
                 _refuse(looked.plan, wishes)
                 work = Work(sessions, looked.survey, looked.package, wishes, report)
@@ -136,8 +138,10 @@ async def apply(
     return Outcome(replace(looked.plan, steps=done), time.monotonic() - began)
 
 
-async def _look(farm: Farm, secrets: Secrets, source: Path, sessions: Sessions) -> _Looked:
-    seen = await survey(farm, secrets, sessions)
+async def _look(
+    farm: Farm, secrets: Secrets, source: Path, sessions: Sessions, amend: Amend = as_written
+) -> _Looked:
+    seen = await survey(farm, secrets, sessions, amend)
     package = (
         await asyncio.to_thread(pack, source) if _lacks_release(farm, seen.standings) else None
     )

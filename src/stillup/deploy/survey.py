@@ -1,12 +1,13 @@
 """Looking at every server before a change: facts, bundle, comparison, state, all at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from stillup.deploy.session import Sessions
 from stillup.deploy.standing import Standing, compared, standing
 from stillup.model.farm import Farm, Role, Secrets
-from stillup.node.bundle import Facts
+from stillup.node.bundle import Bundle, Facts
 from stillup.node.codec import encode
 from stillup.node.message import JsonObject
 from stillup.parts.bundle import wanted
@@ -14,6 +15,13 @@ from stillup.servers.code import server_code
 from stillup.servers.connection import Connection
 
 LOOK_WITHIN_S = 60.0
+Amend: TypeAlias = Callable[[Bundle], Bundle]
+"""Changes what a server is to have; a drill changes it beyond what any farm file can say."""
+
+
+def as_written(bundle: Bundle) -> Bundle:
+    """Return the bundle as it is made of the farm file."""
+    return bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,9 @@ class Survey:
     """Those of the database servers as they are meanwhile: the site's old account still valid."""
 
 
-async def survey(farm: Farm, secrets: Secrets, sessions: Sessions) -> Survey:
+async def survey(
+    farm: Farm, secrets: Secrets, sessions: Sessions, amend: Amend = as_written
+) -> Survey:
     """Look at every server that has a session; changes nothing.
 
     Raises:
@@ -40,11 +50,11 @@ async def survey(farm: Farm, secrets: Secrets, sessions: Sessions) -> Survey:
         server = session.server
         facts = _facts(await session.request("facts", {"address": str(server.address)}))
         code = server_code()
-        bundle = encode(wanted(farm, server, secrets, facts, code))
+        bundle = encode(amend(wanted(farm, server, secrets, facts, code)))
         bundles[server.name] = bundle
         if Role.DATABASE in server.roles:
             meanwhile = wanted(farm, server, secrets, facts, code, keeps_old=True)
-            keeping[server.name] = encode(meanwhile)
+            keeping[server.name] = encode(amend(meanwhile))
         answer = await session.request("compare", {"bundle": bundle}, within_s=LOOK_WITHIN_S)
         state = await session.request("state", within_s=LOOK_WITHIN_S)
         return standing(server.name, compared(answer), state)

@@ -1,0 +1,118 @@
+"""`stillup --lab drill` on the example farm, and on the same farm sabotaged on purpose.
+
+A drill that cannot tell a sound farm from a broken one proves nothing, so each sabotage must be
+named by the promise that it breaks; and a drill that is killed must leave nothing behind.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+from tests.lab.enduring import WHOLE_S
+from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+CONFIG = "/etc/haproxy/haproxy.cfg"
+VIP = "10.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """The example farm of six servers, applied and whole."""
+    path = copy_of(ROOT / "examples" / "farm.toml", tmp_path_factory.mktemp("drill"))
+    path.write_text(path.read_text().replace('name = "shop"', 'name = "drilled"'))
+    with lab_of(path) as running:
+        running.stillup("lab", "up", within_s=600)
+        _await_whole(running)
+        yield running
+
+
+def drilled(
+    farm: RunningLab, *words: str, share: float = 0.4, within_s: float = 600
+) -> tuple[int, dict[str, dict[str, str]]]:
+    """Play drills; return the exit code, and by the drill's name each promise with its word."""
+    done = farm.stillup(
+        "--lab", "drill", *words, f"--share={share}", "--json", check=False, within_s=within_s
+    )
+    assert done.stdout, done.stderr
+    run = json.loads(done.stdout)["run"]
+    return done.returncode, {
+        played["name"]: {
+            ruling["promise"]: f"{ruling['word']}: {ruling['text']}"
+            for ruling in played["verdict"]["rulings"]
+        }
+        for played in run["played"]
+    }
+
+
+def broken(rulings: Mapping[str, str]) -> list[str]:
+    """Return the promises that were found broken."""
+    return [promise for promise, text in rulings.items() if text.startswith("broken")]
+
+
+@contextmanager
+def sabotaged(farm: RunningLab, begin: Mapping[str, str], end: Mapping[str, str]) -> Iterator[None]:
+    """Run a line in each server's shell, and another one afterwards."""
+    for name, line in begin.items():
+        farm.shell(name, line)
+    try:
+        yield
+    finally:
+        for name, line in end.items():
+            farm.shell(name, line)
+        _await_whole(farm)
+
+
+@contextmanager
+def haproxy_with(farm: RunningLab, edit: str) -> Iterator[None]:
+    """Have both balancers run with another configuration: ``edit`` is sed's."""
+    reload = "haproxy -c -q -f {0} && systemctl reload haproxy"
+    begin = f"cp -p {CONFIG} /root/kept.cfg && sed -E -i '{edit}' {CONFIG} && ! cmp -s {CONFIG} /root/kept.cfg"
+    end = f"mv /root/kept.cfg {CONFIG} && {reload.format(CONFIG)}"
+    names = ("lb1", "lb2")
+    with sabotaged(
+        farm,
+        {name: f"{begin} && {reload.format(CONFIG)}" for name in names},
+        {name: end for name in names},
+    ):
+        yield
+
+
+def test_a_sound_farm_keeps_its_promises(farm: RunningLab) -> None:
+    code, told = drilled(farm, "power-off web1", "planned failover")
+
+    assert {name: broken(rulings) for name, rulings in told.items()} == {
+        "control": [],
+        "power-off web1": [],
+        "planned failover": [],
+    }, told
+    assert code == 0, told
+
+
+def test_broken_stickiness_is_named(farm: RunningLab) -> None:
+    with haproxy_with(farm, "/^ *cookie .* prefix/d; s/ cookie web[12]$//"):
+        code, told = drilled(farm, "control")
+
+    assert (code, broken(told["control"])) == (3, ["sticky"]), told
+
+
+def test_checks_that_are_off_are_named(farm: RunningLab) -> None:
+    with haproxy_with(farm, "s/(default-server) check .* sudden-death/\\1/"):
+        code, told = drilled(farm, "power-off web1")
+
+    assert (code, "settled" in broken(told["power-off web1"])) == (3, True), told
+
+
+def test_retries_that_are_off_are_named(farm: RunningLab) -> None:
+    with haproxy_with(
+        farm, "s/^( *)retries 3/\\1retries 0/; /^ *option redispatch/d; /^ *retry-on/d"
+    ):
+        code, told = drilled(farm, "kill nginx at web1")
+
+    assert (code, "retried" in broken(told["kill nginx at web1"])) == (3, True), told
