@@ -5,15 +5,10 @@ named by the promise that it breaks; and a drill that is killed must leave nothi
 """
 
 import json
-import os
-import signal
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
-from tests.lab.enduring import WHOLE_S
 from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -51,6 +46,10 @@ def drilled(
     }
 
 
+def _await_whole(farm: RunningLab) -> None:
+    farm.stillup("--lab", "status", "--wait", "240")
+
+
 def broken(rulings: Mapping[str, str]) -> list[str]:
     """Return the promises that were found broken."""
     return [promise for promise, text in rulings.items() if text.startswith("broken")]
@@ -79,7 +78,7 @@ def haproxy_with(farm: RunningLab, edit: str) -> Iterator[None]:
     with sabotaged(
         farm,
         {name: f"{begin} && {reload.format(CONFIG)}" for name in names},
-        {name: end for name in names},
+        dict.fromkeys(names, end),
     ):
         yield
 

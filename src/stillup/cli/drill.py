@@ -65,7 +65,9 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--all", action="store_true", help="every fault: it takes hours")
     parser.add_argument("--list", action="store_true", help="tell what there is, and play nothing")
-    parser.add_argument("--report", type=Path, metavar="PAGE", help="write the report as HTML there")
+    parser.add_argument(
+        "--report", type=Path, metavar="PAGE", help="write the report as HTML there"
+    )
     parser.add_argument("--compare", type=Path, metavar="JSON", help="an earlier run, of --json")
     parser.add_argument(
         "--share",
@@ -223,7 +225,7 @@ def _world(arguments: Namespace, farm: Farm) -> "tuple[Power | None, Wrap]":
     return Plugs(lab), lambda words: client_command(lab.home, words)
 
 
-def _run(  # noqa: PLR0913 - what a run is told by
+def _run(
     arguments: Namespace,
     farm: Farm,
     faults: Sequence["Fault"],

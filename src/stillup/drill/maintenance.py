@@ -5,6 +5,8 @@ another one to take the lead. Where nobody could take it, it is rebooted all the
 has only one of a kind cannot do better, and `stillup check` says so.
 """
 
+from collections.abc import Callable
+
 from stillup.deploy.copies import copies
 from stillup.deploy.drain import drain, undrain
 from stillup.deploy.events import Told
@@ -59,7 +61,9 @@ async def _give_lead(stage: Stage, server: Server) -> None:
     async with open_all(stage.access, stage.farm.having(Role.DATABASE)) as sessions:
         raise_all(sessions.unreached.values())
         told = await sessions.ask(_state)
-        seen = {name: copies(state.get("copies")).get(Role.DATABASE) for name, state in told.items()}
+        seen = {
+            name: copies(state.get("copies")).get(Role.DATABASE) for name, state in told.items()
+        }
         mine = seen.get(server.name)
         others = [name for name, copy in seen.items() if copy and copy.well and name != server.name]
         if mine is not None and mine.leads and others:
@@ -73,5 +77,5 @@ async def _state(session: Connection) -> JsonObject:
     return await session.request("state")
 
 
-def _tell(stage: Stage) -> "Callable[[Told], None]":
+def _tell(stage: Stage) -> Callable[[Told], None]:
     return lambda told: stage.say(f"{told.server}: {told.text}")

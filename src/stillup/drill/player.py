@@ -18,7 +18,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from stillup.deploy.session import open_all, raise_all
 from stillup.drill import planned
@@ -26,11 +25,9 @@ from stillup.drill.fault import Action, Fault
 from stillup.drill.history import Copies, History, Mark, Moment
 from stillup.drill.looking import Looking, looking
 from stillup.drill.probes import Probes
-from stillup.drill.programs import Wrap
 from stillup.drill.stage import Stage
+from stillup.drill.users import asking, hardware, listening
 from stillup.drill.workload.of_farm import settings_for
-from stillup.drill.workload.settings import Settings
-from stillup.drill.workload.start import Working
 from stillup.drill.world import World
 from stillup.errors import StillupError
 
@@ -93,16 +90,21 @@ async def _pages(stage: Stage, seconds: float) -> AsyncIterator[Probes]:
 
 async def _play(stage: Stage, fault: Fault, probes: Probes) -> History:
     settings = settings_for(stage.farm, probes.token, share=stage.share)
-    async with _users(settings, stage.as_user) as users:
+    async with (
+        asking(settings, stage.as_user) as users,
+        listening(stage.farm, users.origin_s, stage.as_user) as ears,
+    ):
         written = Written(users.origin_s)
         async with looking(stage.farm, stage.access, users.origin_s) as eyes:
             stage.say("users ask")
             await asyncio.sleep(STEADY_S)
+            names = await asyncio.to_thread(hardware, stage.farm, stage.as_user)
             await _befall(stage, fault, written)
             stage.say("waiting until redundancy is whole")
             await _until_whole(eyes, written)
             await asyncio.sleep(AFTER_S)
-            worked = await asyncio.to_thread(users.stop)
+        worked = await asyncio.to_thread(users.stop)
+        heard, deaf_s = await asyncio.to_thread(ears.stop)
     stage.say("asking what was kept")
     copies = await _kept(stage, probes, written)
     return History(
@@ -111,48 +113,49 @@ async def _play(stage: Stage, fault: Fault, probes: Probes) -> History:
         deeds=worked.deeds,
         moments=tuple(written.moments),
         looks=tuple(eyes.looks),
+        heard=heard,
+        deaf_s=deaf_s,
         copies=copies,
-        notes=tuple(written.notes),
+        names=names,
+        notes=(*written.notes, *([f"the listener: {ears.why}"] if ears.why else [])),
     )
-
-
-@asynccontextmanager
-async def _users(settings: Settings, wrap: Wrap) -> AsyncIterator[Working]:
-    """Have users ask while the block runs."""
-    users = await asyncio.to_thread(Working, settings, wrap)
-    try:
-        yield users
-    finally:
-        users.kill()
 
 
 async def _befall(stage: Stage, fault: Fault, written: Written) -> None:
     """Have the fault happen and wait until it is undone, whatever comes of it."""
-    stage.say(fault.name)
-    written.mark(Mark.FAULT, fault.name)
+    stage.say("the fault")
     try:
         if fault.action is Action.NONE:
+            written.mark(Mark.FAULT)
             written.mark(Mark.FAULT_BEGUN)
             await asyncio.sleep(fault.lasts_s)
         elif fault.planned:
-            written.mark(Mark.FAULT_BEGUN)
-            async with asyncio.timeout(PLANNED_WITHIN_S):
-                await planned.do(stage, fault)
+            await _change(stage, fault, written)
         else:
             await _happen(stage, fault, written)
     except StillupError as error:
-        written.notes.append(f"{fault.name}: {error}")
-    except TimeoutError:
-        written.notes.append(f"{fault.name} was not done after {PLANNED_WITHIN_S:g} s")
+        written.notes.append(str(error))
     written.mark(Mark.UNDONE)
+
+
+async def _change(stage: Stage, fault: Fault, written: Written) -> None:
+    """Make a change on purpose; that it failed is a moment of the history."""
+    written.mark(Mark.FAULT)
+    written.mark(Mark.FAULT_BEGUN)
+    try:
+        async with asyncio.timeout(PLANNED_WITHIN_S):
+            await planned.do(stage, fault)
+    except StillupError as error:
+        written.mark(Mark.FAILED, str(error))
+    except TimeoutError:
+        written.mark(Mark.FAILED, f"not done after {PLANNED_WITHIN_S:g} s")
 
 
 async def _happen(stage: Stage, fault: Fault, written: Written) -> None:
     world = World(stage.farm, stage.access, stage.power)
     try:
-        await world.begin(fault)
-        written.mark(Mark.FAULT_BEGUN)
-        stage.say(f"{fault.name}: waiting until it is undone")
+        await world.begin(fault, written.mark)
+        stage.say("waiting until the fault is undone")
         await world.undone(fault)
     except BaseException:
         await world.heal()
