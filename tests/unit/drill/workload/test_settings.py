@@ -104,13 +104,13 @@ def test_what_changes_something_is_posted_and_the_token_is_not_in_what_is_told()
 def test_a_farm_is_asked_for_what_it_has_and_its_writers_stay_within_what_it_takes() -> None:
     farm = read_farm((ROOT / "examples" / "farm.toml").read_bytes(), "farm.toml")
     assert isinstance(farm, Farm)
-    whole = settings_for(farm, TOKEN, first=9, share=0.5)
+    over_tls = replace(farm, tls=replace(farm.tls, redirect=True))
+    whole = settings_for(over_tls, TOKEN, first=9, share=0.5)
     small = settings_for(
         replace(
             farm,
             balancer=replace(farm.balancer, maxconn_per_server=8),
             site=replace(farm.site, shared=()),
-            tls=replace(farm.tls, enabled=False),
         ),
         TOKEN,
     )
@@ -121,6 +121,6 @@ def test_a_farm_is_asked_for_what_it_has_and_its_writers_stay_within_what_it_tak
     assert (small.load(Kind.NEW).per_s, small.load(Kind.KEPT).per_s) == (200.0, 200.0)
     assert (whole.load(Kind.ROW), whole.load(Kind.FILE)) == (
         Load(50.0, 15.0, 24, 24),
-        Load(5.0, 15.0, 4, 4),
+        Load(10.0, 15.0, 4, 4),
     )
     assert (small.load(Kind.ROW), small.load(Kind.FILE).per_s) == (Load(100.0, 15.0, 6, 6), 0.0)
