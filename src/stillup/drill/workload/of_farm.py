@@ -40,8 +40,10 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
         str(farm.vip.first),
         farm.site.hosts[0],
         token,
-        port=_HTTPS if farm.tls.enabled else _HTTP,
-        tls=farm.tls.enabled,
+        # Each new connection by TLS is work for who asks, on a machine that must not be late; so only
+        # where the site is not to be had otherwise.
+        port=_HTTPS if farm.tls.redirect else _HTTP,
+        tls=farm.tls.redirect,
         first=first,
         loads=loads,
     )
