@@ -5,11 +5,15 @@ named by the promise that it breaks; and a drill that is killed must leave nothi
 """
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
+
+from stillup.drill.player import PAGES_S
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -115,3 +119,58 @@ def test_retries_that_are_off_are_named(farm: RunningLab) -> None:
         code, told = drilled(farm, "kill nginx at web1")
 
     assert (code, "retried" in broken(told["kill nginx at web1"])) == (3, True), told
+
+
+def test_a_second_holder_of_the_address_is_named(farm: RunningLab) -> None:
+    tables = "; ".join(
+        f"nft delete table {family} stillup_vip_{VIP}" for family in ("arp", "netdev")
+    )
+    begin = f"ip -4 -br addr show eth0 | grep -q {VIP}/ || {{ {tables}; ip addr add {VIP}/32 dev eth0; }}"
+    end = f"ip addr del {VIP}/32 dev eth0 && systemctl restart stillup-heartbeat || true"
+    names = ("lb1", "lb2")
+    with sabotaged(farm, dict.fromkeys(names, begin), dict.fromkeys(names, end)):
+        code, told = drilled(farm, "control")
+
+    assert (code, "never-both" in broken(told["control"])) == (3, True), told
+
+
+@pytest.mark.long
+def test_a_database_that_lies_about_commits_is_named(farm: RunningLab) -> None:
+    names = ("data1", "data2")
+    lie = "mariadb -e 'SET GLOBAL innodb_flush_log_at_trx_commit = {}'"
+    with sabotaged(farm, dict.fromkeys(names, lie.format(0)), dict.fromkeys(names, lie.format(1))):
+        code, told = drilled(farm, "power-off data1 + data2", share=1.0)
+
+    assert (code, "lost-writes" in broken(told["power-off data1 + data2"])) == (3, True), told
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["power-off web1", "cut lb1", "hang mariadb at data1"])
+def test_a_drill_that_is_killed_leaves_nothing_behind(farm: RunningLab, fault: str) -> None:
+    with subprocess.Popen(
+        farm.command("--lab", "drill", fault, "--share=0.1"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as drill:
+        while _level(farm) == "serving":
+            assert drill.poll() is None, "the drill ended before its fault was seen"
+        drill.kill()
+
+    farm.stillup("--lab", "status", "--wait", "120")
+    ends_s = time.monotonic() + PAGES_S + 60
+    while pages := _pages(farm):
+        assert time.monotonic() < ends_s, pages
+        time.sleep(5)
+
+
+def _level(farm: RunningLab) -> str:
+    told = farm.stillup("--lab", "status", "--json", check=False).stdout
+    return str(json.loads(told)["verdict"])
+
+
+def _pages(farm: RunningLab) -> str:
+    """Return the pages of drills that are on web servers still, and the tables of their rows."""
+    look = "ls -A /var/lib/stillup-drill 2>/dev/null || true"
+    rows = "mariadb -N -B -e 'SHOW TABLES LIKE \"stillup_drill_%\"' site"
+    lines = [farm.shell(name, look) for name in ("web1", "web2")]
+    return "".join([*lines, farm.shell("data1", rows)])

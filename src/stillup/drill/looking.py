@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from stillup.drill.beside import beside
 from stillup.drill.history import Look
 from stillup.model.farm import Farm
 from stillup.servers.connection import Access
@@ -66,12 +67,8 @@ class Looking:
 async def looking(farm: Farm, access: Access, began_s: float) -> AsyncIterator[Looking]:
     """Look while the block runs."""
     eyes = Looking(farm, access, began_s)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(eyes.run())
-        try:
-            yield eyes
-        finally:
-            task.cancel()
+    async with beside(eyes.run()):
+        yield eyes
 
 
 def look_of(farm: Farm, observed: Observed, *, at_s: float) -> Look:

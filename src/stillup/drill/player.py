@@ -16,11 +16,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from stillup.deploy.session import open_all, raise_all
 from stillup.drill import planned
+from stillup.drill.beside import beside
 from stillup.drill.fault import Action, Fault
 from stillup.drill.history import Copies, History, Mark, Moment
 from stillup.drill.looking import Looking, looking
@@ -30,11 +31,14 @@ from stillup.drill.users import asking, hardware, listening
 from stillup.drill.workload.of_farm import settings_for
 from stillup.drill.world import World
 from stillup.errors import StillupError
+from stillup.model.farm import Role
 
 STEADY_S = 4.0
 AFTER_S = 2.0
 WHOLE_WITHIN_S = 240.0
 """A server that was off boots, gets what it missed of the database and heals its files."""
+PAGES_S = 180
+"""So long after the tool's death the pages are gone; longer than a server is ever away."""
 PLANNED_WITHIN_S = 900.0
 """Each server reboots in turn, and each waits for the last one's data to be whole."""
 
@@ -61,24 +65,20 @@ async def play(stage: Stage, fault: Fault) -> History:
         StillupError: If it could not begin (no pages, no users), or the users died. What fails
             otherwise is in the history's notes.
     """
-    async with _pages(stage, _longest_s(fault)) as probes:
+    async with _pages(stage) as probes:
         return await _play(stage, fault, probes)
 
 
-def _longest_s(fault: Fault) -> float:
-    body_s = PLANNED_WITHIN_S if fault.planned else fault.lasts_s + WHOLE_WITHIN_S
-    return STEADY_S + body_s + WHOLE_WITHIN_S + AFTER_S
-
-
 @asynccontextmanager
-async def _pages(stage: Stage, seconds: float) -> AsyncIterator[Probes]:
+async def _pages(stage: Stage) -> AsyncIterator[Probes]:
     """Have the farm's probe pages while the block runs."""
     probes = Probes(stage.farm, secrets.token_hex(16))
-    async with open_all(stage.access, stage.farm.servers) as sessions:
+    async with open_all(stage.access, stage.farm.having(Role.WEB)) as sessions:
         raise_all(sessions.unreached.values())
-        await probes.install(sessions, round(seconds))
+        await probes.install(sessions, PAGES_S)
     try:
-        yield probes
+        async with beside(_keep(stage, probes)):
+            yield probes
     finally:
         # Sessions of its own: those of before may have been cut off with their servers.
         async with open_all(stage.access, stage.farm.servers) as sessions:
@@ -86,6 +86,15 @@ async def _pages(stage: Stage, seconds: float) -> AsyncIterator[Probes]:
                 await probes.remove(sessions)
             except StillupError as error:
                 stage.say(f"the drill's pages are removed by the servers themselves: {error}")
+
+
+async def _keep(stage: Stage, probes: Probes) -> None:
+    """Put the pages' end off again and again; a server that is away has time until it is back."""
+    while True:
+        await asyncio.sleep(PAGES_S / 6)
+        async with open_all(stage.access, stage.farm.having(Role.WEB)) as sessions:
+            with suppress(StillupError):
+                await probes.put_off(sessions, PAGES_S)
 
 
 async def _play(stage: Stage, fault: Fault, probes: Probes) -> History:

@@ -11,6 +11,7 @@ _WRITERS_SHARE = 0.75
 """Of what one address may send at once, for rows; some of the rest is for files."""
 
 
+_LEAST_PER_S = 10.0
 _NEW_OVER_TLS = 0.25
 """Of the new connections: each costs as much as ten pages then, and a browser keeps what it has."""
 
@@ -32,6 +33,7 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
     loads[Kind.FILE] = _within(loads[Kind.FILE], may_send - loads[Kind.ROW].at_once)
     if farm.tls.enabled:
         _move(loads, Kind.NEW, Kind.KEPT, 1 - _NEW_OVER_TLS)
+    loads = {kind: _seen(load) for kind, load in loads.items()}
     if not farm.having(Role.DATABASE):
         del loads[Kind.ROW], loads[Kind.SESSION]
     if not farm.site.shared:
@@ -40,13 +42,16 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
         str(farm.vip.first),
         farm.site.hosts[0],
         token,
-        # Each new connection by TLS is work for who asks, on a machine that must not be late; so only
-        # where the site is not to be had otherwise.
-        port=_HTTPS if farm.tls.redirect else _HTTP,
-        tls=farm.tls.redirect,
+        port=_HTTPS if farm.tls.enabled else _HTTP,
+        tls=farm.tls.enabled,
         first=first,
         loads=loads,
     )
+
+
+def _seen(load: Load) -> Load:
+    """Return the load, at a pace at which a gap is told from the pace; downloads have none."""
+    return replace(load, per_s=max(load.per_s, _LEAST_PER_S)) if load.per_s > 1 else load
 
 
 def _move(loads: dict[Kind, Load], giver: Kind, taker: Kind, share: float) -> None:

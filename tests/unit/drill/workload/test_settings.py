@@ -104,13 +104,13 @@ def test_what_changes_something_is_posted_and_the_token_is_not_in_what_is_told()
 def test_a_farm_is_asked_for_what_it_has_and_its_writers_stay_within_what_it_takes() -> None:
     farm = read_farm((ROOT / "examples" / "farm.toml").read_bytes(), "farm.toml")
     assert isinstance(farm, Farm)
-    over_tls = replace(farm, tls=replace(farm.tls, redirect=True))
-    whole = settings_for(over_tls, TOKEN, first=9, share=0.5)
+    whole = settings_for(farm, TOKEN, first=9, share=0.5)
     small = settings_for(
         replace(
             farm,
             balancer=replace(farm.balancer, maxconn_per_server=8),
             site=replace(farm.site, shared=()),
+            tls=replace(farm.tls, enabled=False),
         ),
         TOKEN,
     )
