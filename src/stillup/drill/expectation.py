@@ -97,9 +97,16 @@ def _lacking(farm: Farm, gone: dict[str, frozenset[str]]) -> Iterator[str]:
     if not {web.name for web in farm.having(Role.WEB)} - without("web"):
         yield "no web server is left"
     if not _goes_on(farm, Role.DATABASE, without("database")):
-        yield "the database has no majority"
+        yield _stopped(farm, Role.DATABASE)
     if farm.site.shared and not _goes_on(farm, Role.STORAGE, without("storage")):
-        yield "the shared files have no majority"
+        yield _stopped(farm, Role.STORAGE)
+
+
+def _stopped(farm: Farm, role: Role) -> str:
+    keepers = farm.having(role)
+    if len(keepers) == 1:
+        return f"{keepers[0].name} keeps the {role} alone"
+    return f"the {role} has no majority"
 
 
 def _goes_on(farm: Farm, role: Role, lost: set[str]) -> bool:

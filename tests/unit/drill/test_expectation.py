@@ -35,6 +35,8 @@ def test_of_a_farm_with_single_points_of_failure_exactly_these_need_not_be_survi
     assert alone
     for server in RECIPE.servers:
         assert survives(RECIPE, f"power-off {server.name}") == (server.name not in alone)
+    fault = chosen(RECIPE, [f"power-off {RECIPE.having(Role.DATABASE)[0].name}"], [])[1]
+    assert expectation(RECIPE, fault).why == f"{fault.servers[0]} keeps the database alone"
 
 
 def test_of_two_servers_those_that_keep_the_data_or_do_one_work_need_not_be_survived() -> None:
@@ -46,9 +48,9 @@ def test_of_two_servers_those_that_keep_the_data_or_do_one_work_need_not_be_surv
     assert fatal == {
         "lb1 + lb2": "nobody can hold the virtual IP",
         "web1 + web2": "no web server is left",
-        "web2 + data1": "the database has no majority and the shared files have no majority",
-        "web2 + data2": "the database has no majority and the shared files have no majority",
-        "data1 + data2": "the database has no majority and the shared files have no majority",
+        "web2 + data1": "the database has no majority and the storage has no majority",
+        "web2 + data2": "the database has no majority and the storage has no majority",
+        "data1 + data2": "the database has no majority and the storage has no majority",
     }
 
 
