@@ -34,6 +34,8 @@ LEASE_MS = 500
 RELOAD_S = 20.0
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 HERE = Path(__file__).resolve().parent
+READY_S = 20.0
+"""For three daemons and what they watch to start on a busy machine."""
 
 
 def run(*words: str) -> str:
@@ -111,7 +113,7 @@ class Farm:
         for name in self.servers:
             if not is_running(self.daemons.get(name)):
                 self.start_daemon(name)
-        wait_for(self._all_are_well, "all are well")
+        wait_for(self._all_are_well, "all are well", READY_S)
         for vip, preferred in self.vips.items():
             self._bring(vip, preferred)
         self.read_to = {name: len(self._log(name).read_bytes()) for name in self.servers}
