@@ -24,6 +24,11 @@ def is_of(farm: str | None, name: str) -> bool:
     return found is not None and farm in {None, found["farm"]}
 
 
+def made_at(name: str) -> datetime:
+    """Return when a backup of that name was made; see ``is_of``."""
+    return datetime.strptime(name[-len("YYYYMMDD-HHMMSSZ") :], _STAMP).replace(tzinfo=UTC)
+
+
 def unfinished(name: str, machine: str) -> str:
     """Return what a backup is called while ``machine`` makes it."""
     return f".{name}.{machine}.part"

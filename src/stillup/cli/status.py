@@ -11,10 +11,12 @@ import os
 import sys
 from argparse import ArgumentTypeError, Namespace
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillup.cli.arguments import Subparsers
+from stillup.cli.backup_made import backups
 from stillup.cli.context import access_for, kept_secrets, load_farm
 from stillup.cli.secrets_file import secrets_path
 from stillup.errors import EXIT_DONE, EXIT_WORLD
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from stillup.model.farm import Farm
     from stillup.servers.connection import Access
     from stillup.status.collect import Wanted
-    from stillup.status.observed import Observed
+    from stillup.status.observed import Backups, Observed
     from stillup.status.verdict import Verdict
 
 _EVERY_S = 2.0
@@ -61,7 +63,9 @@ def run(arguments: Namespace) -> int:
     """Tell how the farm stands."""
     farm = load_farm(arguments.file)
     access = access_for(arguments, farm)
-    teller = _Teller(farm, as_json=arguments.json)
+    # The lab's data are kept by nobody.
+    made = None if arguments.lab else backups(farm, arguments.file)
+    teller = _Teller(farm, made, as_json=arguments.json)
     wanted = _wanted(farm, arguments.file)
     if arguments.wait is not None:
         asyncio.run(_wait(farm, access, arguments.wait, teller))
@@ -129,8 +133,9 @@ def _wanted(farm: "Farm", path: Path) -> "Wanted | None":
 class _Teller:
     """Judges looks and tells them: as JSON, on a live screen, or as plain text."""
 
-    def __init__(self, farm: "Farm", *, as_json: bool) -> None:
+    def __init__(self, farm: "Farm", made: "Backups | None", *, as_json: bool) -> None:
         self._farm = farm
+        self._made = made
         self._as_json = as_json
         self._live: Screen | None = None
         self.told = False
@@ -148,6 +153,7 @@ class _Teller:
         from stillup.status.judge import judge
         from stillup.status.verdict import Level
 
+        observed = replace(observed, backups=self._made)
         verdict = judge(self._farm, observed)
         self.told = True
         self.exit_code = EXIT_DONE if verdict.level is Level.SERVING else EXIT_WORLD

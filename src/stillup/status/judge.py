@@ -21,6 +21,7 @@ from stillup.model.farm import Farm, Role
 from stillup.status import (
     picture,
     rules_address,
+    rules_backup,
     rules_database,
     rules_server,
     rules_storage,
@@ -75,6 +76,7 @@ def _problems(farm: Farm, observed: Observed) -> tuple[Finding, ...]:
         *rules_server.findings(farm, observed),
         *rules_server.outdated(observed),
         *rules_address.requests(observed),
+        *rules_backup.findings(observed),
     )
     if any(asked.answered for asked in observed.asked):
         # The witness was served: what else looks like the end of it is a risk, or is over.

@@ -158,6 +158,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Backups:
+    """The farm's backups, as far as this machine can see them."""
+
+    newest_at_s: float | None
+    """When the newest was made, in seconds since 1970; None when there is none."""
+    every_s: float | None
+    """How often one should be made; None when it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One look at the whole farm: every server of the farm file, in its order."""
 
@@ -165,6 +175,8 @@ class Observed:
     """When, in seconds since 1970; a person reads it."""
     servers: tuple[Seen, ...]
     asked: tuple[Asked, ...] = ()
+    backups: Backups | None = None
+    """None where the farm file asks for none, or they are on another machine."""
 
     def reached(self, name: str) -> Reached | None:
         """Return what the server of that name said, or None when it said nothing."""

@@ -18,7 +18,7 @@ from tests.unit.status.looks import (
     web_seen,
 )
 
-from stillup.status.observed import Backend, Database
+from stillup.status.observed import Backend, Backups, Database, Observed
 from stillup.status.verdict import Level
 
 DOWN = Backend("DOWN", drained=False, check="L4CON")
@@ -27,8 +27,22 @@ BY_APPLY = Backend("DRAIN", drained=True, drained_by="apply")
 CHECKED = Backend("UP 1/3", drained=False)
 FAILED = Backend("DOWN", drained=False, check="L7STS/503 Service Unavailable")
 
+
+def backed_up(hours_ago: float | None) -> Change:
+    """One backup a day, the newest so long ago; None for none."""
+    newest_at_s = None if hours_ago is None else AT_S - hours_ago * 3600
+
+    def change(observed: Observed) -> Observed:
+        return replace(observed, backups=Backups(newest_at_s, every_s=24 * 3600))
+
+    return change
+
+
 CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
     "all well": ((), Level.SERVING, []),
+    "a backup of yesterday": ((backed_up(47),), Level.SERVING, []),
+    "no backup for two days": ((backed_up(49),), Level.SERVING, ["note backup-old"]),
+    "no backup at all": ((backed_up(None),), Level.SERVING, ["note backup-old"]),
     # Whole servers.
     "a web server dead": (
         (silent("web2"), web_seen("web2", DOWN)),
