@@ -102,13 +102,16 @@ def run(arguments: Namespace) -> int:
 def _list(farm: Farm, names: Sequence[str], sets: Sequence[str]) -> int:
     from stillup.drill.catalogue import SETS, in_set
     from stillup.drill.choosing import chosen
+    from stillup.drill.expectation import expectation
 
     if not names and not sets:
         for name, text in SETS.items():
             count = len(in_set(farm, name))
             print(f"--set {name:10}  {count:4} faults: {text}")
-    for fault in chosen(farm, names, sets or ["all"]):
-        print(fault.name)
+    for fault in chosen(farm, names, sets or ([] if names else ["all"])):
+        expected = expectation(farm, fault)
+        need_not = "" if expected.survives else f"  (need not be survived: {expected.why})"
+        print(f"{fault.name}{need_not}")
     return EXIT_DONE
 
 

@@ -8,6 +8,7 @@ and a planned change may be named without that word.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import permutations, product
 
 from stillup.drill.catalogue import CONTROL, SETS, catalogue, in_set
 from stillup.drill.fault import Fault
@@ -21,6 +22,8 @@ _LIST = re.compile(r"[a-z0-9*-]+(?: \+ [a-z0-9*-]+)+")
 _EVERY = re.compile(r"\ball (\w+)(?: servers)?\b")
 _GROUPS = ("servers", "engines", "links", "partitions", "pairs", "roles", "planned")
 _SHOWN = 5
+_MOST_ORDERED = 4
+"""Of a pattern with more servers than that, the rest stand in the order in which they are sorted."""
 
 
 def chosen(farm: Farm, names: Sequence[str], sets: Sequence[str]) -> tuple[Fault, ...]:
@@ -115,7 +118,7 @@ class _Known:
         if key == "*":
             return self._faults
         if "*" in key:
-            pattern = re.compile(re.escape(key).replace(r"\*", "[^ ]*"))
+            pattern = re.compile("|".join(map(_expression, _orders(key))))
             found = {fault: None for each, fault in self._by_key.items() if pattern.fullmatch(each)}
             return tuple(found)
         return (self._by_key[key],) if key in self._by_key else ()
@@ -141,6 +144,21 @@ class _Known:
     def _all_of(self, found: re.Match[str]) -> str:
         names = self._every.get(found[1])
         return " + ".join(names) if names else found[0]
+
+
+def _orders(key: str) -> Iterator[str]:
+    """Yield a pattern with the servers of each list, and the sides of a cut, in every order."""
+    action, _, sides = key.partition(" ")
+    lists = [side.split(" + ") for side in sides.split(" from ")]
+    for places in permutations(lists):
+        for order in product(*(permutations(names[:_MOST_ORDERED]) for names in places)):
+            rest = (names[_MOST_ORDERED:] for names in places)
+            told = [" + ".join([*first, *more]) for first, more in zip(order, rest, strict=True)]
+            yield f"{action} {' from '.join(told)}"
+
+
+def _expression(pattern: str) -> str:
+    return re.escape(pattern).replace(r"\*", "[^ ]*")
 
 
 def _unknown_sets(sets: Iterable[str]) -> Iterator[str]:

@@ -117,6 +117,16 @@ def test_every_engines_unit_is_one_of_its_servers_own(farm: Farm) -> None:
         ("kill nginx at *", ["kill nginx at web1", "kill nginx at web2"]),
         ("cut web2 from lb1", ["cut lb1 from web2"]),
         (
+            "cut web2 from *",
+            [f"cut {name} from web2" for name in ("lb1", "lb2", "web1")]
+            + ["cut web2 from data1", "cut web2 from data2"],
+        ),
+        (
+            "power-off lb2 + *",
+            ["power-off lb1 + lb2"]
+            + [f"power-off lb2 + {name}" for name in ("web1", "web2", "data1", "data2")],
+        ),
+        (
             "cut data2 + web2 + lb2 from web1+lb1+data1",
             ["cut lb1 + web1 + data1 from lb2 + web2 + data2"],
         ),
