@@ -100,6 +100,25 @@ def behind(counts: str) -> int | None:
     return sum(map(int, numbers))
 
 
+def differing(summary: str) -> int | None:
+    """Return how many files the bricks do not agree on; None if one could not tell.
+
+    Files that are just being written to are not counted.
+
+    Args:
+        summary: What ``gluster volume heal VOLUME info summary --xml`` wrote.
+    """
+    try:
+        told = ET.fromstring(summary)  # noqa: S314 - this server's own Gluster wrote it
+    except ET.ParseError:
+        return None
+    kinds = ("numberOfEntriesInHealPending", "numberOfEntriesInSplitBrain")
+    counts = [brick.findtext(kind) or "" for brick in told.iter("brick") for kind in kinds]
+    if not counts or not all(count.isdigit() for count in counts):
+        return None
+    return max(map(int, counts))
+
+
 def knows_volume(listing: str) -> bool:
     """Say whether ``gluster volume list`` names the volume."""
     return VOLUME in listing.split()

@@ -17,6 +17,8 @@ from stillup.keeper.storage_settings import BRICK, STATE, VOLUME, StorageSetting
 ASK_S = 10.0
 ACT_S = 180.0
 """Gluster's own bound for one command is two minutes."""
+COMPARE_S = 60.0
+GRANULAR = "cluster.granular-entry-heal"
 MARK = "trusted.glusterfs.volume-id"
 OWN_FOLDER = ".glusterfs"
 INDEX = Path(BRICK) / OWN_FOLDER / "indices/xattrop"
@@ -30,6 +32,8 @@ class Gluster:
 
     settings: StorageSettings
     pending_from_s: float | None = field(default=None)
+    compared: bool = False
+    """Whether the copies were compared since every member was connected last."""
 
     def look(self, now_s: float) -> Storage:
         """Return how things stand, at the monotonic time ``now_s``."""
@@ -43,6 +47,7 @@ class Gluster:
             self.pending_from_s = None
         elif self.pending_from_s is None:
             self.pending_from_s = now_s
+        unsure = self._is_unsure(pool, pending)
         return Storage(
             answers=True,
             volume=pool.volume,
@@ -53,8 +58,22 @@ class Gluster:
             runs=pool.runs,
             pending=pending,
             pending_since_s=0.0 if self.pending_from_s is None else now_s - self.pending_from_s,
+            unsure=unsure,
             whole=self._whole(pool.volume),
         )
+
+    def _is_unsure(self, pool: answers.Pool, pending: int) -> bool:
+        """Say whether the copies are still to be compared since every member was connected last.
+
+        A brick's own index of what others lack forgets nothing while one of them stays on. When all
+        lose their power in the same moment a file can be on some of them with no more than a mark
+        that something was under way, which the index does not count.
+        """
+        others = {member.address for member in self.settings.members} - {self.settings.own.address}
+        if pool.volume is None or not pool.runs or not others <= pool.connected:
+            self.compared = False
+            return False
+        return not pending and not self.compared
 
     def _elsewhere(self) -> dict[str, bool | None]:
         found: dict[str, bool | None] = {}
@@ -89,6 +108,8 @@ class Gluster:
                 _clear()
             case step.ResetBrick():
                 self._reset()
+            case step.Compare():
+                self._compare()
             case step.Heal():
                 self._heal()
             case _:
@@ -106,6 +127,10 @@ class Gluster:
             # read it all from its disk once. The next look tries again.
             _run(["systemctl", "restart", "glusterd.service"], ACT_S)
             raise
+
+    def _compare(self) -> None:
+        code, told = _run([*_GLUSTER, "heal", VOLUME, "info", "summary", "--xml"], COMPARE_S)
+        self.compared = code == 0 and answers.differing(told) == 0
 
     def _heal(self) -> None:
         """Look each file up that is behind: Gluster heals what a client comes upon.
@@ -147,7 +172,7 @@ def _commands(wanted: "step.Step") -> list[list[str]]:
         case step.Start():
             return [["start", VOLUME, "force"]]
         case step.SetOptions(options):
-            return [["set", VOLUME, *(word for option in options for word in option)]]
+            return _set(options)
         case step.ReplaceBrick(old, new):
             return [["replace-brick", VOLUME, _brick(old), _brick(new), "commit", "force"]]
         case step.RemoveBrick(address, left):
@@ -159,9 +184,22 @@ def _commands(wanted: "step.Step") -> list[list[str]]:
             ]
         case step.Detach(address):
             return [["detach", address]]
-        case step.Wait() | step.Rest() | step.Clear() | step.ResetBrick() | step.Heal():
+        case step.Wait() | step.Rest() | step.Clear() | step.ResetBrick():
+            return []
+        case step.Compare() | step.Heal():
             return []
     assert_never(wanted)
+
+
+def _set(options: tuple[tuple[str, str], ...]) -> list[list[str]]:
+    """Return the commands that set these options: one, and one more for what `set` refuses."""
+    apart = [
+        ["heal", VOLUME, "granular-entry-heal", value]
+        for name, value in options
+        if name == GRANULAR
+    ]
+    words = [word for option in options if option[0] != GRANULAR for word in option]
+    return apart + ([["set", VOLUME, *words]] if words else [])
 
 
 def _do(*arguments: str) -> None:

@@ -44,6 +44,9 @@ OPTIONS = {
     # Nobody is there to decide by hand: of two versions that blame each other, the newer one.
     "cluster.favorite-child-policy": "mtime",
     "cluster.self-heal-daemon": "on",
+    # A folder is healed by comparing all of it, not only the names that were written down as missing:
+    # what was under way when every server lost its power at once was written down nowhere.
+    "cluster.granular-entry-heal": "disable",
     "cluster.heal-timeout": "60",
     "cluster.shd-max-threads": "8",
     "cluster.lookup-optimize": "on",

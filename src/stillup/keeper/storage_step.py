@@ -104,6 +104,11 @@ class Detach:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """Ask Gluster whether the copies differ in anything."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heal:
     """Look at every file that is behind, which makes Gluster heal it."""
 
@@ -120,12 +125,18 @@ Step: TypeAlias = (
     | RemoveBrick
     | AddBrick
     | Detach
+    | Compare
     | Heal
 )
 
 
 def next_storage_step(settings: StorageSettings, seen: Storage) -> Step:
     """Return the one next thing to do. See above for what always holds."""
+    wanted = _change(settings, seen)
+    return Compare() if wanted == Rest() and seen.unsure else wanted
+
+
+def _change(settings: StorageSettings, seen: Storage) -> Step:
     if not seen.answers:
         return Wait("Gluster does not answer on this server")
     if seen.volume is None:
@@ -160,6 +171,8 @@ def well(settings: StorageSettings, seen: Storage) -> str:
         return "its brick does not run"
     if seen.pending:
         return f"{seen.pending} {'file is' if seen.pending == 1 else 'files are'} still to heal"
+    if seen.unsure:
+        return "all its servers are together again, and their copies are being compared"
     return ""
 
 

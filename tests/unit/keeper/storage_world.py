@@ -156,7 +156,7 @@ class World:
             case step.Detach(address):
                 _never(any(b.address == address for b in self.bricks), "a brick's server let go")
                 return self
-            case step.Wait() | step.Rest() | step.Heal():
+            case step.Wait() | step.Rest() | step.Compare() | step.Heal():
                 return self
 
     def _changed(

@@ -161,3 +161,32 @@ def test_the_settings_of_a_mount() -> None:
     assert read == storage_mount.SharedSettings("/srv/shared", ("10.0.0.6",))
     with pytest.raises(InputRefused, match="mount"):
         storage_mount.read_settings('{"mount": "shared", "servers": []}')
+
+
+SUMMARY = """\
+<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<cliOutput><healInfo><bricks>
+<brick hostUuid="05ce1e52-c501-53f1-b9ad-7c4eaee203ff"><name>10.0.0.6:/srv/stillup/brick/data</name>
+<status>Connected</status><totalNumberOfEntries>{total}</totalNumberOfEntries>
+<numberOfEntriesInHealPending>{pending}</numberOfEntriesInHealPending>
+<numberOfEntriesInSplitBrain>0</numberOfEntriesInSplitBrain>
+<numberOfEntriesPossiblyHealing>0</numberOfEntriesPossiblyHealing></brick>
+</bricks></healInfo><opRet>0</opRet></cliOutput>
+"""
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected"),
+    [
+        (SUMMARY.format(total=0, pending=0), 0),
+        (SUMMARY.format(total=3, pending=2), 2),
+        (SUMMARY.format(total=1, pending=0), 0),
+        (SUMMARY.format(total="-", pending="-"), None),
+        ("<cliOutput><opRet>-1</opRet></cliOutput>", None),
+        ("Error : Request timed out", None),
+    ],
+)
+def test_what_the_copies_differ_in_is_known_only_where_every_brick_told(
+    summary: str, expected: int | None
+) -> None:
+    assert answers.differing(summary) == expected

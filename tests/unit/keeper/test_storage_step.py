@@ -153,6 +153,8 @@ def test_no_state_lets_a_keeper_lose_what_was_written_and_each_ends_well() -> No
         ),
         (replace(WELL, pending=3, pending_since_s=50.0), step.Rest()),
         (replace(WELL, pending=3, pending_since_s=100.0), step.Heal()),
+        (replace(WELL, unsure=True), step.Compare()),
+        (replace(WELL, unsure=True, runs=False), step.Start()),
         (replace(WELL, known=OTHERS | {"10.0.0.9"}), step.Detach("10.0.0.9")),
         (
             replace(WELL, volume=Volume(BRICKS, options={**ONE.options, "auth.allow": "*"})),
@@ -179,6 +181,9 @@ def test_a_server_that_comes_back_empty_first_of_all_makes_no_second_volume() ->
 def test_a_copy_is_not_well_while_others_are_behind() -> None:
     assert step.well(ONE, WELL) == ""
     assert step.well(ONE, replace(WELL, pending=1)) == "1 file is still to heal"
+    assert step.well(ONE, replace(WELL, unsure=True)) == (
+        "all its servers are together again, and their copies are being compared"
+    )
     assert step.well(ONE, replace(WELL, runs=False)) == "its brick does not run"
     assert step.well(ONE, replace(WELL, connected=frozenset())) == (
         "no majority of the storage's servers is connected"
