@@ -15,7 +15,7 @@ from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
 
 from stillup.drill.player import PAGES_S
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 VIP = "10.0.0.1"
@@ -33,7 +33,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
 
 
 def drilled(
-    farm: RunningLab, *words: str, share: float = 0.4, within_s: float = 600
+    farm: RunningLab, *words: str, share: float = 0.1, within_s: float = 600
 ) -> tuple[int, dict[str, dict[str, str]]]:
     """Play drills; return the exit code, and by the drill's name each promise with its word."""
     done = farm.stillup(
@@ -96,6 +96,18 @@ def test_a_sound_farm_keeps_its_promises(farm: RunningLab) -> None:
         "planned failover": [],
     }, told
     assert code == 0, told
+
+
+@pytest.mark.long
+def test_the_short_set_is_played_in_less_than_8_minutes_and_every_promise_is_kept(
+    farm: RunningLab,
+) -> None:
+    began_s = time.monotonic()
+    code, told = drilled(farm, "--set=short", within_s=850)
+
+    assert {name: broken(rulings) for name, rulings in told.items()} == {name: [] for name in told}
+    assert code == 0, told
+    assert time.monotonic() - began_s < 480
 
 
 def test_broken_stickiness_is_named(farm: RunningLab) -> None:
