@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
@@ -23,7 +25,8 @@ MARK = "trusted.glusterfs.volume-id"
 OWN_FOLDER = ".glusterfs"
 INDEX = Path(BRICK) / OWN_FOLDER / "indices/xattrop"
 HEAL_MOUNT = Path("/run/stillup/storage/heal")
-MOST_HEALED = 5000
+MOST_HEALED = 500
+"""At once, so that the keeper goes on looking: what it saw last is soon too old."""
 
 
 @dataclass(slots=True)
@@ -136,9 +139,11 @@ class Gluster:
         """Look each file up that is behind: Gluster heals what a client comes upon.
 
         Its own healer passes over a file that was made while a server was joining and that is
-        missing there; looking it up by its name makes it there.
+        missing there; looking it up by its name makes it there. With thousands of files behind, Gluster's
+        healer is at work and its list takes minutes: that is left alone, and this looks later again.
         """
-        code, told = _run([*_GLUSTER, "heal", VOLUME, "info"], ACT_S)
+        self.pending_from_s = None
+        code, told = _run([*_GLUSTER, "heal", VOLUME, "info"])
         if code:
             raise ServerFailed(f"gluster volume heal info: {_last(told)}")
         names = answers.entries(told)
@@ -150,7 +155,7 @@ class Gluster:
             raise ServerFailed(f"the volume could not be mounted to heal it: {_last(told)}")
         try:
             paths = [f"{HEAL_MOUNT}{path}" for path in names[:MOST_HEALED]]
-            _run(["stat", "--format=", "--", str(HEAL_MOUNT), *paths], ACT_S)
+            _run(["stat", "--format=", "--", str(HEAL_MOUNT), *paths])
         finally:
             _run(["umount", "--lazy", str(HEAL_MOUNT)])
         _do("heal", VOLUME)
@@ -224,19 +229,24 @@ def _brick(address: str) -> str:
 def _run(command: list[str], within_s: float = ASK_S) -> tuple[int, str]:
     """Return a command's exit code and its output; 124 when it took too long."""
     try:
-        done = subprocess.run(
+        running = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=within_s,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return 124, f"no answer within {within_s:.0f} s"
     except OSError as error:
         return 127, f"{command[0]}: {error.strerror}"
-    return done.returncode, done.stdout.decode(errors="replace")
+    with running:
+        try:
+            told, _ = running.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            # With what it started: Gluster's list of files to heal is made by another program.
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            return 124, f"no answer within {within_s:.0f} s"
+    return running.returncode, told.decode(errors="replace")
 
 
 def _disk(volume: Volume | None) -> Disk:
