@@ -51,6 +51,7 @@ class Probes:
             ChangeRefused: If another drill is under way, or the farm file is not applied.
             ServerUnreachable, ServerFailed: If a web server could not be asked, or a page does not work.
         """
+        self._require_all(sessions)
         try:
             await self.put_off(sessions, seconds)
             first = self.farm.having(Role.WEB)[0].name
@@ -64,14 +65,17 @@ class Probes:
             raise
 
     async def put_off(self, sessions: Sessions, seconds: int) -> None:
-        """Have the pages there for so long from now on; raises as ``install``."""
+        """Have the pages there for so long from now on, wherever a web server is reached.
+
+        Raises:
+            StillupError: As ``install``, when all others were asked.
+        """
         arguments: dict[str, Json] = {"token": self.token, "seconds": seconds}
         arguments["shared"] = _seen_by_webs(self.farm)
-        for name in self._webs:
-            if name not in sessions.open:
-                raise sessions.unreached.get(name) or ServerUnreachable(f"{name} was not asked")
-        for names in (self._webs[:1], self._webs[1:]):
+        webs = [name for name in self._webs if name in sessions.open]
+        for names in (webs[:1], webs[1:]):
             await sessions.ask(lambda session: session.request("drill.install", arguments), names)
+        self._require_all(sessions)
 
     async def remove(self, sessions: Sessions) -> None:
         """Remove pages, table and files; what cannot be now is removed by the servers' own timers.
@@ -108,6 +112,11 @@ class Probes:
     @property
     def _webs(self) -> list[str]:
         return [server.name for server in self.farm.having(Role.WEB)]
+
+    def _require_all(self, sessions: Sessions) -> None:
+        for name in self._webs:
+            if name not in sessions.open:
+                raise sessions.unreached.get(name) or ServerUnreachable(f"{name} was not asked")
 
     async def _require_answer(self, session: Connection) -> None:
         url = f"http://{session.server.address}{self.path}page"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import stillup
 from stillup.errors import ChangeRefused, InputRefused
-from stillup.node import disk, units
+from stillup.node import disk, drill_timer
 from stillup.node import drill_place as place
 from stillup.node.lock import Lock
 from stillup.node.world import World, at
@@ -32,8 +32,16 @@ CODE = (
     *(
         f"node/{name}.py"
         for name in (
-            *("drill_place", "drill_pool", "drill_removal", "fcgi", "lock", "machine", "world"),
-            *("disk", "units", "bundle", "observed", "said"),
+            *(
+                "drill_place",
+                "drill_pool",
+                "drill_removal",
+                "drill_timer",
+                "fcgi",
+                "lock",
+                "machine",
+            ),
+            *("world", "disk", "units", "bundle", "observed", "said"),
         )
     ),
 )
@@ -66,7 +74,9 @@ def install(world: World, token: str, seconds: int, shared: str | None) -> float
     try:
         _refuse_another(world, token)
         until_s = world.wall_s() + seconds
-        _arm(world, token, until_s)
+        # Where the pages are, writing their end anew is all: the timer finds that it came too early.
+        if not (place.home(world) / token).is_dir():
+            _arm(world, token, until_s)
         _put(world, token, until_s, shared)
     finally:
         lock.free()
@@ -95,55 +105,7 @@ def _arm(world: World, token: str, until_s: float) -> None:
     # Who may pass need not see by what name a drill's pages go.
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     _copy_code(home / place.code_of(mark))
-    timer, service = place.unit_of(mark, "timer"), place.unit_of(mark, "service")
-    for needed in (place.WANTS, place.STAMPS):
-        at(world, needed).mkdir(mode=0o755, parents=True, exist_ok=True)
-    # systemd goes by this file's age to tell whether a time has been missed; without it the first
-    # start would take a time that has just passed for one of before.
-    at(world, f"{place.STAMPS}/stamp-{timer}").touch()
-    folder = at(world, place.UNITS)
-    disk.write_whole(folder / service, service_text(mark).encode(), 0o644)
-    disk.write_whole(folder / timer, timer_text(until_s).encode(), 0o644)
-    link = at(world, place.WANTS) / timer
-    disk.write_new_link(link, f"../{timer}")
-    disk.swap_in(link)
-    disk.flush_folders([link.parent])
-    units.act(world, units.RELOAD_ALL)
-    units.act(world, "restart", timer)
-
-
-def service_text(mark: str) -> str:
-    """Return the unit that removes the drill; it is tried again until it succeeds."""
-    return f"""\
-[Unit]
-Description=stillup: the end of a drill
-StartLimitIntervalSec=0
-
-[Service]
-Type=oneshot
-Environment=PYTHONPATH={place.HOME}/{place.code_of(mark)}
-ExecStart=/usr/bin/python3 -s -P -m stillup.node.drill_removal {mark}
-Restart=on-failure
-RestartSec=5s
-"""
-
-
-def timer_text(until_s: float) -> str:
-    """Return the timer; a time that the server slept through is made up for."""
-    # A second later: the pages refuse first.
-    when = datetime.fromtimestamp(int(until_s) + 1, UTC)
-    return f"""\
-[Unit]
-Description=stillup: the end of a drill, whatever becomes of who began it
-
-[Timer]
-OnCalendar={when:%Y-%m-%d %H:%M:%S} UTC
-AccuracySec=1s
-Persistent=yes
-
-[Install]
-WantedBy=timers.target
-"""
+    drill_timer.arm(world, mark, until_s)
 
 
 def _copy_code(target: Path) -> None:

@@ -17,9 +17,6 @@ from stillup.errors import InputRefused
 from stillup.node.world import World, at
 
 HOME = "/var/lib/stillup-drill"
-UNITS = "/etc/systemd/system"
-WANTS = f"{UNITS}/timers.target.wants"
-STAMPS = "/var/lib/systemd/timers"
 LOCK = "/run/stillup/drill.lock"
 TOKEN = re.compile(r"[0-9a-f]{32}")
 MARK_LENGTH = 8

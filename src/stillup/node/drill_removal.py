@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 from stillup.errors import StillupError
-from stillup.node import disk, drill_pool, units
 from stillup.node import drill_place as place
+from stillup.node import drill_pool, drill_timer
 from stillup.node.lock import Lock
-from stillup.node.world import World, at
+from stillup.node.world import World
 
 GIVEN_UP_S = 86_400.0
 """So long after a drill's end its table and files are left to a person: the farm is no more."""
@@ -25,7 +25,8 @@ GIVEN_UP_S = 86_400.0
 def remove(world: World, mark: str, *, only_over: bool = False) -> bool:
     """Remove the drill of that mark, if it is here.
 
-    ``only_over``: not before its time, which may have been put off since the timer was set.
+    ``only_over``: not before its time, which may have been put off since the timer was set; it is set
+    to that time then.
 
     Returns:
         Whether it is gone.
@@ -48,7 +49,9 @@ def _remove(world: World, mark: str, *, only_over: bool) -> bool:
     for token in (one for one in place.tokens(world) if place.mark_of(one) == mark):
         shown, hidden = home / token, home / f".{token}"
         if shown.is_dir():
-            if only_over and place.until_s(shown) > world.wall_s():
+            until_s = place.until_s(shown)
+            if only_over and until_s > world.wall_s():
+                drill_timer.set_time(world, mark, until_s)
                 return False
             shutil.rmtree(hidden, ignore_errors=True)
             shown.rename(hidden)
@@ -56,7 +59,7 @@ def _remove(world: World, mark: str, *, only_over: bool) -> bool:
         # First what says that there is something to end: the page may be gone next time.
         (hidden / place.SETTINGS).unlink(missing_ok=True)
         shutil.rmtree(hidden)
-    _disarm(world, mark)
+    _clear(world, mark)
     return True
 
 
@@ -69,26 +72,13 @@ def _end(world: World, hidden: Path) -> None:
         sys.stderr.write(f"given up: the table {name} and the drill's files are left to a person\n")
 
 
-def _disarm(world: World, mark: str) -> None:
-    timer, service = place.unit_of(mark, "timer"), place.unit_of(mark, "service")
-    paths = (
-        f"{place.WANTS}/{timer}",
-        f"{place.UNITS}/{timer}",
-        f"{place.UNITS}/{service}",
-        f"{place.STAMPS}/stamp-{timer}",
-    )
-    there = any(at(world, path).is_symlink() or at(world, path).exists() for path in paths)
-    for path in paths:
-        disk.forget(at(world, path))
-        at(world, path).unlink(missing_ok=True)
+def _clear(world: World, mark: str) -> None:
+    drill_timer.disarm(world, mark)
     home = place.home(world)
     for folder in (place.new_of(mark), place.code_of(mark)):
         shutil.rmtree(home / folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # another drill's is there
         home.rmdir()
-    if there:
-        units.act(world, "stop", timer)
-        units.act(world, units.RELOAD_ALL)
 
 
 def main() -> None:

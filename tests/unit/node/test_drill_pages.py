@@ -113,7 +113,10 @@ def test_asked_for_again_the_end_is_put_off(world: Folder) -> None:
     drill_install.install(world, TOKEN, 120, None)
     folder = world.root / "var/lib/stillup-drill" / TOKEN
     assert drill_place.until_s(folder) == 1_700_000_120.0
+    timer = world.root / f"etc/systemd/system/stillup-drill-{MARK}.timer"
+    assert "22:14:21 UTC" in timer.read_text(), "systemd is not asked each time"
     assert not remove(world, MARK, only_over=True), "the timer of before came too early"
+    assert "22:15:21 UTC" in timer.read_text()
 
 
 def test_a_web_server_that_does_not_know_such_pages_is_told_so(world: Folder) -> None:
