@@ -1,12 +1,11 @@
 """Stretches of time in which nothing was done, though something was asked for (pure).
 
-An outage ends when a user has an answer, and begins when the first user begins to wait for it: at
-the last answer before it if somebody was waiting already, otherwise when the next request was
-due. So ten files a second are no outage of 100 ms between each two of them, and a stall counts
-from the first request that it held up.
+An outage ends when a user has an answer, and begins when the first request after the answer before
+it was due, as whoever asked in between waited. So ten files a second are no outage of 100 ms between
+each two of them, and one request that hangs while others are answered makes none.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -28,14 +27,15 @@ def outages(deeds: Sequence[Deed], from_s: float) -> tuple[Span, tuple[Span, ...
         deeds: Those of one kind; in any order.
         from_s: Outages that ended before are passed over.
     """
-    waiting = _Waiting(deeds)
+    due = sorted(deed.due_s for deed in deeds)
     longest, shown = NONE, []
     # The longest gaps first: when what is left is shorter than what was found, no look is needed.
     for earlier_s, later_s in sorted(_gaps(deeds, from_s), key=lambda gap: gap[0] - gap[1]):
         gap_s = later_s - earlier_s
         if gap_s < SHOWN_S and gap_s <= longest.s:
             break
-        span = Span(waiting.began_s(earlier_s, later_s), later_s)
+        place = bisect_left(due, earlier_s)
+        span = Span(min(due[place], later_s) if place < len(due) else later_s, later_s)
         if span.s > longest.s:
             longest = span
         if span.s >= SHOWN_S:
@@ -51,18 +51,3 @@ def _gaps(deeds: Iterable[Deed], from_s: float) -> Iterator[tuple[float, float]]
     before = [first_due_s, *done[: bisect_right(done, from_s)]][-1]
     after = [time_s for time_s in done[bisect_right(done, from_s) :] if time_s < last_due_s]
     return pairwise([before, *after, max(before, last_due_s)])
-
-
-class _Waiting:
-    """Who waits when, of many requests, looked up quickly."""
-
-    def __init__(self, deeds: Iterable[Deed]) -> None:
-        self._due = sorted(deed.due_s for deed in deeds)
-        self._ended = sorted(deed.ended_s for deed in deeds)
-
-    def began_s(self, earlier_s: float, later_s: float) -> float:
-        """Return from when on somebody waited between two times; the later one for nobody."""
-        place = bisect_right(self._due, earlier_s)
-        if place > bisect_right(self._ended, earlier_s):
-            return earlier_s
-        return min(self._due[place], later_s) if place < len(self._due) else later_s

@@ -91,6 +91,16 @@ def test_an_outage_within_the_promise_is_kept_and_told() -> None:
     assert verdict(history).figures.outage.s == pytest.approx(0.704)
 
 
+def test_a_request_that_hangs_while_others_are_answered_is_no_outage() -> None:
+    def hung(deed: Deed) -> Deed:
+        hangs = deed.kind in {Kind.ROW, Kind.FILE} and deed.number % 2 and 4.2 <= deed.due_s < 12.0
+        return replace(deed, ended_s=12.2) if hangs else deed
+
+    figures = verdict(with_deeds(WELL, hung)).figures
+    assert figures.kinds["file"].outage.s == pytest.approx(0.104)
+    assert figures.kinds["row"].outages == ()
+
+
 def test_rows_and_sessions_may_wait_longer_where_the_database_loses_a_server() -> None:
     history = with_deeds(WELL, stalled(4.5, 7.6, Kind.ROW, Kind.SESSION))
     assert not_kept(history, DATA1_OFF) == {}
