@@ -17,8 +17,8 @@ from tests.lab.running import ROOT, RunningLab, lab_of
 pytestmark = pytest.mark.lab
 
 LASTS_S = 4
-LONG_S = 15
-"""Where several commands look at it."""
+LONG_S = 60
+"""Where several commands look at it, on a machine that may be slow; it is ended by hand."""
 SLACK_S = 10.0
 """What runs tests may be slow: a fault is over so long after its time at the latest."""
 FARM = """\
@@ -69,6 +69,10 @@ def undone_after_s(is_undone: Callable[[], bool], began_s: float) -> float:
         assert time.monotonic() < began_s + LASTS_S + 60
         time.sleep(0.05)
     return time.monotonic() - began_s
+
+
+def end(lab: RunningLab) -> None:
+    lab.shell("one", "systemctl stop stillup-fault.service")
 
 
 def answers(lab: RunningLab) -> bool:
@@ -136,11 +140,10 @@ def test_a_full_disk_refuses_what_root_writes_and_that_of_the_other_machine_does
         "dd if=/dev/zero of=/var/lib/try bs=64k count=1 conv=fsync 2>&1 || true; rm -f /var/lib/try"
     )
     assert begin(lab, "full-disk", LONG_S) == "no byte is free below /"
-    began_s = time.monotonic()
     assert "No space left on device" in lab.shell("one", write)
     assert "No space left on device" not in lab.shell("two", write)
-    lasted_s = undone_after_s(lambda: "No space left" not in lab.shell("one", write), began_s)
-    assert lasted_s < LONG_S + SLACK_S
+    end(lab)
+    assert "No space left on device" not in lab.shell("one", write)
 
 
 def test_a_loss_is_about_its_share_each_way(lab: RunningLab) -> None:
@@ -148,7 +151,8 @@ def test_a_loss_is_about_its_share_each_way(lab: RunningLab) -> None:
     # There and back: 1 - 0.7 * 0.7 of 400, give or take five standard deviations.
     assert 154 < lost(lab, "10.0.0.2") < 254
     assert lost(lab, "10.0.0.3", 100) == 0
-    undone_after_s(lambda: lost(lab, "10.0.0.2", 100) == 0, time.monotonic())
+    end(lab)
+    assert lost(lab, "10.0.0.2", 100) == 0
 
 
 def test_a_server_cut_off_is_silent_until_its_time_is_over(lab: RunningLab) -> None:
@@ -161,11 +165,11 @@ def test_a_server_cut_off_is_silent_until_its_time_is_over(lab: RunningLab) -> N
 
 def test_a_server_cut_off_from_one_is_reached_by_the_others(lab: RunningLab) -> None:
     begin(lab, "cut", LONG_S, others=["10.0.0.3"])
-    began_s = time.monotonic()
     to_two = "ping -qc1 -W1 10.0.0.3 >/dev/null && echo reached || true"
     assert lab.shell("one", to_two) == ""
     assert lab.reaches("10.0.0.2")
-    undone_after_s(lambda: lab.shell("one", to_two) == "reached\n", began_s)
+    end(lab)
+    assert lab.shell("one", to_two) == "reached\n"
 
 
 def test_a_reboot_is_another_boot(lab: RunningLab) -> None:
@@ -198,7 +202,7 @@ def test_power_comes_back_though_the_command_is_killed(lab: RunningLab) -> None:
 
 def test_a_cut_for_a_time_takes_back_itself_alone(lab: RunningLab) -> None:
     lab.lab.cut("two", silent=True, others=["client"])
-    lab.stillup("lab", "cut", "one", "--silent", "--for", f"{LONG_S}s")
+    lab.stillup("lab", "cut", "one", "--silent", "--for", "15s")
     began_s = time.monotonic()
     assert not lab.reaches("10.0.0.2")
     undone_after_s(lambda: lab.reaches("10.0.0.2"), began_s)
