@@ -104,12 +104,13 @@ def test_it_says_that_it_was_deaf_while_its_own_cable_was_off(wire: None) -> Non
         time.sleep(0.4)
         on_s = time.monotonic() - origin_s
         run("ip", "-n", space("ear"), "link", "set", "eth0", "up")
-        time.sleep(0.2)
+        time.sleep(0.3)
+        end_s = time.monotonic() - origin_s
         _, deaf_s = ear.stop()
 
-    (from_s, to_s), *_ = deaf_s
-    assert off_s - 0.1 < from_s < off_s + 0.05
-    assert on_s < to_s < on_s + 0.2
+    # One time without a word holds all of it, and ends while the cable is in again.
+    (to_s,) = (to_s for from_s, to_s in deaf_s if from_s <= off_s and on_s <= to_s)
+    assert to_s < end_s
 
 
 def test_who_is_not_on_the_network_of_an_address_says_so(wire: None) -> None:
