@@ -11,6 +11,7 @@ import argparse
 import errno
 import itertools
 import json
+import os
 import selectors
 import signal
 import socket
@@ -218,12 +219,14 @@ def ask(url: str, output: Path, every_s: float, patience_s: float) -> None:
         f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     )
     run = Run((host, parts.port or 80), request.encode(), patience_s)
-    running = [True]
+    running, starter = [True], os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: running.clear())
     sys.stdout.write("asking\n")
     sys.stdout.flush()
     due_s = time.monotonic()
     while running or run.open:
+        if os.getppid() != starter:  # it has a session of its own, so a Ctrl-C does not end it
+            running.clear()
         now_s = time.monotonic()
         while running and due_s <= now_s:
             run.ask(due_s)

@@ -12,6 +12,7 @@ Run as a program it watches until it is terminated and writes one JSON object a 
 import argparse
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -164,13 +165,14 @@ def watch(
     if arp_only:
         packets.attach(wire, _ARP_COMING_IN)
     wire.settimeout(0.005)
-    running = [True]
+    running, starter = [True], os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: running.clear())
     due_s = time.monotonic()
     with output.open("w") as lines:
         sys.stdout.write("watching\n")
         sys.stdout.flush()
-        while running:
+        # It has a session of its own, so a Ctrl-C does not end it.
+        while running and os.getppid() == starter:
             now_s = time.monotonic()
             if ask_s and now_s >= due_s:
                 due_s = max(due_s + ask_s, now_s)
