@@ -116,6 +116,7 @@ def test_broken_stickiness_is_named(farm: RunningLab) -> None:
     assert (code, broken(told["control"])) == (3, ["sticky"]), told
 
 
+@pytest.mark.long
 def test_checks_that_are_off_are_named(farm: RunningLab) -> None:
     with haproxy_with(farm, "s/(default-server) check .* sudden-death/\\1/"):
         code, told = drilled(farm, "power-off web1")
@@ -123,6 +124,7 @@ def test_checks_that_are_off_are_named(farm: RunningLab) -> None:
     assert (code, "settled" in broken(told["power-off web1"])) == (3, True), told
 
 
+@pytest.mark.long
 def test_retries_that_are_off_are_named(farm: RunningLab) -> None:
     with haproxy_with(
         farm, "s/^( *)retries 3/\\1retries 0/; /^ *option redispatch/d; /^ *retry-on/d"

@@ -112,6 +112,7 @@ def test_a_fault_whose_own_processes_are_killed_is_undone(lab: RunningLab) -> No
     lab.shell("one", "systemctl restart nginx")
 
 
+@pytest.mark.long
 def test_a_busy_processor_slows_every_answer(lab: RunningLab) -> None:
     assert begin(lab, "busy-cpu") == "90 % of the time is taken from 1 units"
     ends_s = time.monotonic() + LASTS_S - 1
@@ -163,6 +164,7 @@ def test_a_server_cut_off_is_silent_until_its_time_is_over(lab: RunningLab) -> N
     assert LASTS_S - 1 < lasted_s < LASTS_S + SLACK_S
 
 
+@pytest.mark.long
 def test_a_server_cut_off_from_one_is_reached_by_the_others(lab: RunningLab) -> None:
     begin(lab, "cut", LONG_S, others=["10.0.0.3"])
     to_two = "ping -qc1 -W1 10.0.0.3 >/dev/null && echo reached || true"
@@ -172,6 +174,7 @@ def test_a_server_cut_off_from_one_is_reached_by_the_others(lab: RunningLab) -> 
     assert lab.shell("one", to_two) == "reached\n"
 
 
+@pytest.mark.long
 def test_a_reboot_is_another_boot(lab: RunningLab) -> None:
     look = "cat /proc/sys/kernel/random/boot_id 2>&1"
     before = lab.shell("one", look)
@@ -211,6 +214,7 @@ def test_a_cut_for_a_time_takes_back_itself_alone(lab: RunningLab) -> None:
     assert lab.reaches("10.0.0.3")
 
 
+@pytest.mark.long
 def test_a_plug_that_is_put_back_by_hand_stays(lab: RunningLab) -> None:
     lab.stillup("lab", "power", "off", "two", "--for", "60s")
     lab.stillup("lab", "power", "on", "two")
