@@ -73,8 +73,9 @@ def test_it_hears_who_holds_an_address_and_when_two_do(wire: None, address: str)
         await_heard(ear, lambda one: one.hardware == HARDWARE["one"])
         both_s = time.monotonic() - origin_s
         hold("two", address, on=True)
-        await_heard(ear, lambda one: one.hardware == HARDWARE["two"])
-        await_heard(ear, lambda one: one.hardware == HARDWARE["one"])
+        settled_s = both_s + 0.05
+        await_heard(ear, lambda one: one.hardware == HARDWARE["two"] and one.at_s > settled_s)
+        await_heard(ear, lambda one: one.hardware == HARDWARE["one"] and one.at_s > settled_s)
         hold("one", address, on=False)
         alone_s = time.monotonic() - origin_s
         time.sleep(0.5)
@@ -85,7 +86,7 @@ def test_it_hears_who_holds_an_address_and_when_two_do(wire: None, address: str)
     assert heard is not None
     assert {one.address for one in heard} == {address}
     assert {one.hardware for one in heard if one.at_s < both_s} == {HARDWARE["one"]}
-    assert {one.hardware for one in heard if both_s + 0.05 < one.at_s < alone_s} == {
+    assert {one.hardware for one in heard if settled_s < one.at_s < alone_s} == {
         HARDWARE["one"], HARDWARE["two"],
     }  # fmt: skip
     last = [one for one in heard if alone_s + 0.05 < one.at_s < gone_s]
