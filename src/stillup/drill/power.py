@@ -7,8 +7,8 @@ from typing import Protocol
 class Power(Protocol):
     """Plugs and cables; each comes back by itself, also when the tool is dead by then."""
 
-    async def off(self, server: str, for_s: float) -> None:
-        """Pull a server's plug; it is put back ``for_s`` later."""
+    async def off(self, servers: Sequence[str], for_s: float) -> None:
+        """Pull servers' plugs in one moment; they are put back ``for_s`` later."""
         ...
 
     async def on(self, server: str) -> None:

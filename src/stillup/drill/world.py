@@ -55,9 +55,7 @@ class World:
             mark(Mark.FAULT)
             self._ends_s = time.monotonic() + fault.lasts_s
             if self.power is not None and fault.action is Action.POWER_OFF:
-                off = self.power.off
-                jobs = (off(name, fault.lasts_s) for name in fault.servers)
-                await asyncio.gather(*jobs)
+                await self.power.off(fault.servers, fault.lasts_s)
             elif self.power is not None and fault.action is Action.CUT:
                 await self._cut(self.power, fault)
             else:

@@ -97,26 +97,27 @@ class Lab:
             self._write_known_hosts()
             forwarding.ensure(self.home, str(self.farm.vip.first))
 
-    def power(self, name: str, *, on: bool, for_s: float | None = None) -> None:
-        """Pull a server's plug, or switch it on again and wait until it is ready.
+    def power(self, name: str, *also: str, on: bool, for_s: float | None = None) -> None:
+        """Pull servers' plugs, or switch them on again and wait until they are ready.
 
         Args:
             name: The server.
-            on: Switch it on; otherwise off.
-            for_s: It comes on again by itself so many seconds after it went off, whatever becomes
-                of this command; None leaves it off.
+            also: Others whose plugs are pulled in the same moment.
+            on: Switch them on; otherwise off.
+            for_s: Off, they come on again by themselves so many seconds later, whatever becomes
+                of this command; None leaves them off.
         """
-        server = self.server(name)
+        servers = [self.server(each) for each in (name, *also)]
         with locked(self.home, f"power {'on' if on else 'off'}", self._report):
             self._require()
-            returning.disarm(self.home, returning.POWER, name)
-            if not on:
+            for server in servers:
+                returning.disarm(self.home, returning.POWER, server.name)
                 if for_s is not None:
-                    returning.arm(self.home, returning.POWER, name, for_s)
-                machine.power_off(self.home, name)
-                return
-            machine.power_on(self.home, name)
-            self._wait_ready(server, Event())
+                    returning.arm(self.home, returning.POWER, server.name, for_s)
+            for server in servers:
+                (machine.power_on if on else machine.power_off)(self.home, server.name)
+            for server in servers if on else ():
+                self._wait_ready(server, Event())
 
     def cut(
         self,

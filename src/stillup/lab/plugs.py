@@ -13,9 +13,9 @@ class Plugs:
         """Speak of a lab."""
         self._lab = lab
 
-    async def off(self, server: str, for_s: float) -> None:
-        """Pull a server's plug; it is put back ``for_s`` later, and the server boots."""
-        await asyncio.to_thread(self._lab.power, server, on=False, for_s=for_s)
+    async def off(self, servers: Sequence[str], for_s: float) -> None:
+        """Pull servers' plugs in one moment; they are put back ``for_s`` later, and the servers boot."""
+        await asyncio.to_thread(self._lab.power, *servers, on=False, for_s=for_s)
 
     async def on(self, server: str) -> None:
         """Put it back now, and wait until the server lets us in."""
