@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from stillup.drill.priority import preferred
+from stillup.priority import preferred
 
 READY_S = 5.0
 

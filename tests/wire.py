@@ -24,7 +24,7 @@ from pathlib import Path
 
 from stillup.drill.listener import packets
 from stillup.drill.listener.frames import ARP, question, sighting
-from stillup.drill.priority import preferred
+from stillup.priority import preferred
 
 READY_S = 5.0
 ASKER_HARDWARE = bytes.fromhex("02005e000001")

@@ -21,8 +21,8 @@ from pathlib import Path
 from tests.lab.history import DONE, FAILED, FILE, ROW, SESSION, UNKNOWN, Deed, History
 from tests.lab.running import RunningLab
 
-from stillup.drill.priority import preferred
 from stillup.lab.shell import client_command
+from stillup.priority import preferred
 
 PROBE = Path(__file__).parent / "probe" / "probe.php"
 ROW_EVERY_S = 0.005

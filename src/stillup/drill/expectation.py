@@ -20,7 +20,7 @@ from stillup.drill.fault import Action, Fault
 from stillup.model.farm import Farm, Role
 from stillup.model.problems import joined
 from stillup.model.survival import can_be_held
-from stillup.model.tiebreakers import database_arbiter, storage_arbiter
+from stillup.model.tiebreakers import voters
 
 _TAKEN = {
     "heartbeat": ("vote",),
@@ -67,7 +67,7 @@ def touches(farm: Farm, fault: Fault, role: Role) -> bool:
         fault: The fault.
         role: ``Role.DATABASE`` or ``Role.STORAGE``.
     """
-    members = set(_members(farm, role))
+    members = {server.name for server in voters(farm, role)}
     if fault.engine:
         return role in _TAKEN.get(fault.engine, ()) and bool(members & set(fault.servers))
     if fault.others:
@@ -111,15 +111,7 @@ def _stopped(farm: Farm, role: Role) -> str:
 
 def _goes_on(farm: Farm, role: Role, lost: set[str]) -> bool:
     """Tell whether those who keep a role's data go on without some of them."""
-    members = _members(farm, role)
+    members = voters(farm, role)
     keepers = {server.name for server in farm.having(role)}
-    left = [name for name in members if name not in lost]
+    left = [server for server in members if server.name not in lost]
     return 2 * len(left) > len(members) and bool(keepers - lost)
-
-
-def _members(farm: Farm, role: Role) -> tuple[str, ...]:
-    """Return who votes for a role's data, its tie-breaker last."""
-    arbiter = (database_arbiter if role is Role.DATABASE else storage_arbiter)(farm)
-    keepers = farm.having(role)
-    voting = (*keepers, arbiter) if arbiter is not None and len(keepers) > 1 else keepers
-    return tuple(server.name for server in voting)

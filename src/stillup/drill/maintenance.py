@@ -5,11 +5,8 @@ another one to take the lead. Where nobody could take it, it is rebooted all the
 has only one of a kind cannot do better, and `stillup check` says so.
 """
 
-from collections.abc import Callable
-
 from stillup.deploy.copies import copies
 from stillup.deploy.drain import drain, undrain
-from stillup.deploy.events import Told
 from stillup.deploy.failover import failover
 from stillup.deploy.session import open_all, raise_all
 from stillup.drill.fault import Action, Fault
@@ -33,7 +30,7 @@ async def reboot(stage: Stage, server: Server) -> None:
     """
     drains = Role.WEB in server.roles and len(stage.farm.having(Role.WEB)) > 1
     if drains:
-        await drain(stage.farm, stage.access, server.name, tell=_tell(stage))
+        await drain(stage.farm, stage.access, server.name, tell=stage.tell)
     try:
         await _give_away(stage, server)
         fault = Fault(Action.REBOOT, (server.name,))
@@ -42,7 +39,7 @@ async def reboot(stage: Stage, server: Server) -> None:
         await world.undone(fault)
     finally:
         if drains:
-            await undrain(stage.farm, stage.access, server.name, tell=_tell(stage))
+            await undrain(stage.farm, stage.access, server.name, tell=stage.tell)
     if (why := await await_whole(stage.farm, stage.access, BACK_WITHIN_S)) is not None:
         raise ServerFailed(f"{BACK_WITHIN_S:g} s after {server.name} was rebooted: {why}")
 
@@ -52,7 +49,7 @@ async def _give_away(stage: Stage, server: Server) -> None:
     balancers = stage.farm.having(Role.BALANCER)
     if server in balancers and len(balancers) > 1:
         other = next(each.name for each in balancers if each != server)
-        await failover(stage.farm, stage.access, to=other, address=None, tell=_tell(stage))
+        await failover(stage.farm, stage.access, to=other, address=None, tell=stage.tell)
     if Role.DATABASE in server.roles:
         await _give_lead(stage, server)
 
@@ -75,7 +72,3 @@ async def _give_lead(stage: Stage, server: Server) -> None:
 
 async def _state(session: Connection) -> JsonObject:
     return await session.request("state")
-
-
-def _tell(stage: Stage) -> Callable[[Told], None]:
-    return lambda told: stage.say(f"{told.server}: {told.text}")

@@ -38,15 +38,15 @@ async def do(stage: Stage, fault: Fault) -> None:
 async def _failover(stage: Stage, _fault: Fault) -> None:
     """Move each address to another balancer, and back."""
     for _ in range(2):
-        await failover(stage.farm, stage.access, to=None, address=None, tell=_tell(stage))
+        await failover(stage.farm, stage.access, to=None, address=None, tell=stage.tell)
         await asyncio.sleep(STAYS_S)
 
 
 async def _drain(stage: Stage, fault: Fault) -> None:
     for web in fault.servers:
-        await drain(stage.farm, stage.access, web, tell=_tell(stage))
+        await drain(stage.farm, stage.access, web, tell=stage.tell)
         await asyncio.sleep(STAYS_S)
-        await undrain(stage.farm, stage.access, web, tell=_tell(stage))
+        await undrain(stage.farm, stage.access, web, tell=stage.tell)
 
 
 async def _release(stage: Stage, _fault: Fault) -> None:
@@ -55,7 +55,7 @@ async def _release(stage: Stage, _fault: Fault) -> None:
         copy = Path(folder) / "site"
         await asyncio.to_thread(shutil.copytree, stage.source, copy, symlinks=True)
         (copy / MARK).write_text("Released by a drill.\n")
-        released = await release(stage.farm, stage.access, copy, tell=_tell(stage))
+        released = await release(stage.farm, stage.access, copy, tell=stage.tell)
     if not released.switched:
         raise ServerFailed("what a drill released is served already; `stillup release` mends that")
     await asyncio.sleep(STAYS_S)
@@ -88,7 +88,7 @@ async def _bad_config(stage: Stage, fault: Fault) -> None:
 async def _applied(stage: Stage, amend: Amend) -> None:
     def tell(event: Event) -> None:
         if isinstance(event, Told):
-            _tell(stage)(event)
+            stage.tell(event)
 
     await apply(stage.farm, stage.secrets, stage.access, stage.source, report=tell, amend=amend)
 
@@ -96,10 +96,6 @@ async def _applied(stage: Stage, amend: Amend) -> None:
 async def _reboots(stage: Stage, _fault: Fault) -> None:
     for server in stage.farm.servers:
         await maintenance.reboot(stage, server)
-
-
-def _tell(stage: Stage) -> Callable[[Told], None]:
-    return lambda told: stage.say(f"{told.server}: {told.text}")
 
 
 _CHANGES: Mapping[Action, Callable[[Stage, Fault], Awaitable[None]]] = {

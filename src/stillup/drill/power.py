@@ -11,10 +11,6 @@ class Power(Protocol):
         """Pull servers' plugs in one moment; they are put back ``for_s`` later."""
         ...
 
-    async def on(self, server: str) -> None:
-        """Put it back now, and wait until the server lets us in."""
-        ...
-
     async def cut(self, server: str, others: Sequence[str], *, one_way: bool, for_s: float) -> None:
         """Lose a server's frames, those from and to ``others`` only if there are any."""
         ...

@@ -62,10 +62,10 @@ async def run(
         StillupError: If a drill could not be played at all.
     """
     if not anyway:
-        await _require_whole(stage, READY_WITHIN_S)
+        await _require_whole(stage)
     async with _healed(stage):
         for position, fault in enumerate(faults):
-            if position and not anyway and (why := await _whole(stage)):
+            if position and not anyway and (why := await _lacking(stage, WHOLE_WITHIN_S)):
                 course.stopped = f"the farm is not whole after {faults[position - 1].name}: {why}"
                 return
             screen.begins(fault.name)
@@ -77,18 +77,18 @@ async def run(
             screen.ended(course.played[-1])
 
 
-async def _require_whole(stage: Stage, within_s: float) -> None:
+async def _require_whole(stage: Stage) -> None:
     stage.say("looking at the farm")
-    if why := await await_whole(stage.farm, stage.access, within_s):
+    if why := await _lacking(stage, READY_WITHIN_S):
         raise ChangeRefused(
             f"the farm is not whole, so that nothing could be told of a fault: {why}; "
             "`stillup status` says more, --anyway drills it all the same"
         )
 
 
-async def _whole(stage: Stage) -> str | None:
-    """Heal what a drill may have left, wait until the farm is whole, and say why it is not."""
-    return await await_whole(stage.farm, stage.access, WHOLE_WITHIN_S)
+async def _lacking(stage: Stage, within_s: float) -> str | None:
+    """Wait until the farm is whole, and say why it is not."""
+    return await await_whole(stage.farm, stage.access, within_s)
 
 
 @asynccontextmanager

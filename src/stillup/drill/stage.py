@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stillup.deploy.events import Told
 from stillup.drill.power import Power
 from stillup.drill.programs import Wrap
 from stillup.model.farm import Farm, Secrets
@@ -29,3 +30,7 @@ class Stage:
     say: Say
     share: float = 1.0
     """How much of the usual pace users ask with."""
+
+    def tell(self, told: Told) -> None:
+        """Say what a change tells of a server."""
+        self.say(f"{told.server}: {told.text}")

@@ -7,18 +7,17 @@ module run as a program. It ends by itself: after its time, or when nobody reads
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 from stillup.errors import LabFailed
 from stillup.lab.answers import Answer, parse
 from stillup.lab.lab import Lab
 from stillup.lab.shell import client_command
+from stillup.priority import preferred
 
 TIMEOUT_S = 1.0
 _ERRORS = {
@@ -173,11 +172,7 @@ def _main() -> None:
     parser.add_argument("every_s", type=float)
     parser.add_argument("timeout_s", type=float)
     words = parser.parse_args()
-    # A client that is late has measured itself; nobody else on this host minds a little less. The
-    # kernel may share the processors out by session (sched(7), autogroup), so that counts as well.
-    with suppress(OSError):
-        os.nice(-10)
-        Path("/proc/self/autogroup").write_text("-10")
+    preferred()
     request = f"GET {words.path} HTTP/1.1\r\nHost: {words.host}\r\nConnection: close\r\n\r\n"
 
     async def run() -> None:

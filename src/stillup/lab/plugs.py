@@ -17,10 +17,6 @@ class Plugs:
         """Pull servers' plugs in one moment; they are put back ``for_s`` later, and the servers boot."""
         await asyncio.to_thread(self._lab.power, *servers, on=False, for_s=for_s)
 
-    async def on(self, server: str) -> None:
-        """Put it back now, and wait until the server lets us in."""
-        await asyncio.to_thread(self._lab.power, server, on=True)
-
     async def cut(self, server: str, others: Sequence[str], *, one_way: bool, for_s: float) -> None:
         """Lose a server's frames at the switch; it carries them again ``for_s`` later."""
         await asyncio.to_thread(

@@ -31,6 +31,12 @@ def storage_arbiter(farm: Farm) -> Server | None:
     return _last_without(farm, Role.STORAGE)
 
 
+def voters(farm: Farm, role: Role) -> tuple[Server, ...]:
+    """Return every server that votes for the database or for the storage, the tie-breaker last."""
+    arbiter = database_arbiter(farm) if role is Role.DATABASE else storage_arbiter(farm)
+    return farm.having(role) + ((arbiter,) if arbiter else ())
+
+
 def first_of(server: Server) -> Role:
     """Return the role for which a server is chosen to break ties."""
     return next(role for role in _PREFERRED if role in server.roles)

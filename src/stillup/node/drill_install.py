@@ -29,21 +29,19 @@ CODE = (
     "__init__.py",
     "errors.py",
     "node/__init__.py",
-    *(
-        f"node/{name}.py"
-        for name in (
-            *(
-                "drill_place",
-                "drill_pool",
-                "drill_removal",
-                "drill_timer",
-                "fcgi",
-                "lock",
-                "machine",
-            ),
-            *("world", "disk", "units", "bundle", "observed", "said"),
-        )
-    ),
+    "node/bundle.py",
+    "node/disk.py",
+    "node/drill_place.py",
+    "node/drill_pool.py",
+    "node/drill_removal.py",
+    "node/drill_timer.py",
+    "node/fcgi.py",
+    "node/lock.py",
+    "node/machine.py",
+    "node/observed.py",
+    "node/said.py",
+    "node/units.py",
+    "node/world.py",
 )
 """What ``drill_removal`` needs."""
 

@@ -133,14 +133,9 @@ def _play(world: World, script: Script, seconds: float) -> None:
 def _arm_again(world: World, after_s: float) -> None:
     ran = world.run(
         [
-            *(
-                "systemd-run",
-                "--quiet",
-                "--collect",
-                f"--unit={AGAIN}",
-                f"--on-active={after_s:g}s",
-            ),
-            *("--timer-property=AccuracySec=100ms", "/bin/sh", f"{FOLDER}/undo"),
+            *("systemd-run", "--quiet", "--collect", f"--unit={AGAIN}"),
+            *(f"--on-active={after_s:g}s", "--timer-property=AccuracySec=100ms"),
+            *("/bin/sh", f"{FOLDER}/undo"),
         ]
     )
     if ran.code:

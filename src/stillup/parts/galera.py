@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stillup.model.cluster import cluster_tls
 from stillup.model.farm import Farm, Role, Secrets, Server
-from stillup.model.tiebreakers import database_arbiter
+from stillup.model.tiebreakers import voters
 from stillup.node.bundle import Bundle, Check, Command, Directory, File
 from stillup.parts import database, database_keeper, ports
 from stillup.parts.template import render
@@ -129,8 +129,7 @@ def config(farm: Farm, server: Server, template: str = "database/galera.cnf.j2")
 
 def members(farm: Farm) -> tuple[Server, ...]:
     """Return every server that votes for the database, the arbiter last."""
-    arbiter = database_arbiter(farm)
-    return farm.having(Role.DATABASE) + ((arbiter,) if arbiter else ())
+    return voters(farm, Role.DATABASE)
 
 
 def provider_options(tls: Tls) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from stillup.model.farm import Farm, Role, Server
-from stillup.model.tiebreakers import storage_arbiter
+from stillup.model.tiebreakers import storage_arbiter, voters
 from stillup.node.bundle import Bundle, Check, File, Health, Unit
 from stillup.parts import keeper, ports
 from stillup.parts.base import kept_running
@@ -37,10 +37,7 @@ def is_several(farm: Farm) -> bool:
 
 def members(farm: Farm) -> tuple[Server, ...]:
     """Return every server that votes for the storage, the arbiter last; none without several."""
-    if not is_several(farm):
-        return ()
-    arbiter = storage_arbiter(farm)
-    return farm.having(Role.STORAGE) + ((arbiter,) if arbiter else ())
+    return voters(farm, Role.STORAGE) if is_several(farm) else ()
 
 
 def wanted(farm: Farm, server: Server, code: Mapping[str, str]) -> Bundle:

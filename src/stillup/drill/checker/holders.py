@@ -30,15 +30,19 @@ def both(heard: Iterable[Heard], names: Mapping[str, str]) -> tuple[Span, ...]:
         of_whom: dict[str, list[float]] = {}
         for one in answers:
             of_whom.setdefault(names.get(one.hardware, one.hardware), []).append(one.at_s)
-        tenures = [(span, who) for who, at_s in of_whom.items() for span in _tenures(sorted(at_s))]
+        tenures = [
+            (span, who) for who, at_s in of_whom.items() for span in stretches(at_s, SILENT_S)
+        ]
         found += _overlaps(sorted(tenures, key=lambda tenure: tenure[0].from_s))
     return tuple(sorted(found, key=lambda span: span.from_s))
 
 
-def _tenures(at_s: list[float]) -> Iterator[Span]:
-    first_s = last_s = at_s[0]
-    for time_s in at_s[1:]:
-        if time_s - last_s > SILENT_S:
+def stretches(times_s: Iterable[float], apart_s: float) -> Iterator[Span]:
+    """Join times that are no more than ``apart_s`` from the next; there must be one at least."""
+    first_s, *more_s = sorted(times_s)
+    last_s = first_s
+    for time_s in more_s:
+        if time_s - last_s > apart_s:
             yield Span(first_s, last_s)
             first_s = time_s
         last_s = time_s

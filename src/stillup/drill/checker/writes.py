@@ -6,7 +6,7 @@ Only numbers that this drill asked for are looked at: what earlier drills wrote 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stillup.drill.history import Copies, History, Kind, Outcome
+from stillup.drill.history import History, Kind, Outcome
 from stillup.model.problems import joined
 
 NOTHING_SENT = frozenset({Outcome.NOT_DONE, Outcome.REFUSED, Outcome.NO_ROUTE})
@@ -61,11 +61,6 @@ def both_kinds(history: History) -> Iterator[Written]:
     for kind in (Kind.ROW, Kind.FILE):
         if (found := written(history, kind)) is not None:
             yield found
-
-
-def keepers(copies: tuple[Copies, ...], kind: Kind) -> frozenset[str]:
-    """Return who told what it has of a kind."""
-    return frozenset(one.server for one in copies if one.kind is kind)
 
 
 def _disagreement(kind: Kind, found: Mapping[str, frozenset[int]]) -> str:

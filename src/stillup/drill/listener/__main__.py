@@ -14,8 +14,8 @@ from stillup.drill.listener import frames, packets
 from stillup.drill.listener.on_link import interface_for
 from stillup.drill.listener.settings import Deaf, Listens, Settings, heard_line, line, settings
 from stillup.drill.output import Output
-from stillup.drill.priority import preferred
 from stillup.drill.told import first_line
+from stillup.priority import preferred
 
 DEAF_S = 0.1
 """Who asks less often than this may have missed somebody."""

@@ -64,7 +64,7 @@ _MEASURES = (
     _Measure("rows' outage", _outage_of("row"), 0.5, seconds),
     _Measure("files' outage", _outage_of("file"), 0.5, seconds),
     _Measure("failed requests", failed, 10, _count),
-    _Measure("lost writes", lambda figures: sum(lost(figures).values()), 0, _count),
+    _Measure("lost writes", lost, 0, _count),
     _Measure("lost sessions", lambda figures: figures.sessions_lost, 0, _count),
     _Measure("two holders", lambda figures: figures.both_s or 0.0, 0, seconds),
     _Measure("whole again after", lambda figures: figures.whole_after_s, 3, seconds),

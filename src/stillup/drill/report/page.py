@@ -22,9 +22,11 @@ from stillup.drill.report.summary import (
     excused,
     failed,
     headline,
+    label,
     lost,
     promises,
     seconds,
+    whole_after,
     worst_first,
 )
 from stillup.drill.verdict import Ruling, Word
@@ -161,20 +163,19 @@ def _drills(run: Run) -> Iterator[_Drill]:
     numbers = {id(played): number for number, played in enumerate(run.played, 1)}
     for place, played in enumerate(worst_first(run)):
         figures = played.verdict.figures
-        after_s = figures.whole_after_s
         trouble = played.verdict.word is not Word.KEPT
         yield _Drill(
             number=numbers[id(played)],
             played=played,
             word="excused" if excused(played) else played.verdict.word.value,
-            label="need not" if excused(played) else played.verdict.word.value,
+            label=label(played),
             pages_out=seconds(figures.outage.s),
             rows_out=seconds(figures.kinds["row"].outage.s) if "row" in figures.kinds else "",
             files_out=seconds(figures.kinds["file"].outage.s) if "file" in figures.kinds else "",
             failed=f"{failed(figures):,}",
-            lost=f"{sum(lost(figures).values()):,}",
+            lost=f"{lost(figures):,}",
             sessions_lost=f"{figures.sessions_lost:,}",
-            whole_after="not in time" if after_s is None else seconds(after_s),
+            whole_after=whole_after(figures),
             open=trouble and place < OPEN_AT_FIRST,
             notes=tuple(_notes(played)),
         )

@@ -52,12 +52,15 @@ def worst_first(run: Run) -> tuple[Played, ...]:
     return tuple(sorted(run.played, key=lambda played: RANKS[played.verdict.word]))
 
 
-def lost(figures: Figures) -> dict[str, int]:
-    """Return how many acknowledged writes are missing at one keeper at least, by kind."""
-    numbers: dict[str, set[int]] = {}
-    for place, missing in figures.lost.items():
-        numbers.setdefault(place.partition(" at ")[0], set()).update(missing)
-    return {kind: len(missing) for kind, missing in numbers.items() if missing}
+def lost(figures: Figures) -> int:
+    """Return how many acknowledged writes are missing at one keeper at least, of all kinds."""
+    return len(
+        {
+            (place.partition(" at ")[0], number)
+            for place, missing in figures.lost.items()
+            for number in missing
+        }
+    )
 
 
 def failed(figures: Figures) -> int:
@@ -78,6 +81,17 @@ def excused(played: Played) -> bool:
     """Return whether a drill went as it should, but the farm need not have endured it at all."""
     verdict = played.verdict
     return verdict.word is Word.KEPT and not all(ruling.held for ruling in verdict.rulings)
+
+
+def label(played: Played) -> str:
+    """Return a drill's verdict as a word for a table."""
+    return "need not" if excused(played) else played.verdict.word.value
+
+
+def whole_after(figures: Figures) -> str:
+    """Return after what time redundancy was whole again, for a table."""
+    after_s = figures.whole_after_s
+    return "not in time" if after_s is None else seconds(after_s)
 
 
 def promises(run: Run) -> tuple[Promise, ...]:
@@ -148,7 +162,7 @@ def _longest_outage(drills: Sequence[Played]) -> str:
 
 
 def _lost_writes(drills: Sequence[Played]) -> str:
-    count = sum(sum(lost(played.verdict.figures).values()) for played in drills)
+    count = sum(lost(played.verdict.figures) for played in drills)
     written = sum(acknowledged(played.verdict.figures) for played in drills)
     return f"{count:,} of {written:,} lost"
 

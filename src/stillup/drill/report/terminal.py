@@ -15,12 +15,13 @@ from rich.text import Text
 from stillup.drill.report.compare import Change, Way
 from stillup.drill.report.run import Played, Run
 from stillup.drill.report.summary import (
-    excused,
     failed,
     headline,
+    label,
     lost,
     promises,
     seconds,
+    whole_after,
     worst_first,
 )
 from stillup.drill.verdict import Ruling, Word
@@ -157,7 +158,7 @@ def _figures(played: Played) -> Iterator[str]:
     figures = played.verdict.figures
     yield f"outage {seconds(figures.outage.s)}"
     yield f"{failed(figures)} failed"
-    yield f"{sum(lost(figures).values())} lost"
+    yield f"{lost(figures)} lost"
     if figures.sessions_lost:
         yield f"{figures.sessions_lost} sessions lost"
     if figures.both_s:
@@ -193,14 +194,13 @@ def _drills(run: Run) -> Table:
     for played in worst_first(run):
         figures = played.verdict.figures
         word = played.verdict.word
-        after_s = figures.whole_after_s
         table.add_row(
             Text(played.name, _STYLES[word]),
-            Text("need not" if excused(played) else word.value, _STYLES[word]),
+            Text(label(played), _STYLES[word]),
             seconds(figures.outage.s),
             f"{failed(figures):,}",
-            f"{sum(lost(figures).values()):,}",
-            "not in time" if after_s is None else seconds(after_s),
+            f"{lost(figures):,}",
+            whole_after(figures),
         )
     return table
 

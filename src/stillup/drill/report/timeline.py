@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from math import ceil
 from statistics import median_low
 
+from stillup.drill.checker.holders import stretches
 from stillup.drill.history import Deed, Heard, History, Kind, Look, Outcome
 from stillup.drill.report.run import Asked, Holding, Played, Standing, Timeline
 from stillup.drill.verdict import Span, Verdict
@@ -96,19 +96,10 @@ def _heard(heard: Sequence[Heard], names: dict[str, str]) -> tuple[Holding, ...]
         holder = names.get(answer.hardware, answer.hardware)
         times.setdefault((answer.address, holder), []).append(answer.at_s)
     return tuple(
-        Holding(address, server, from_s, to_s)
+        Holding(address, server, span.from_s, span.to_s)
         for (address, server), at_s in times.items()
-        for from_s, to_s in _stretches(at_s)
+        for span in stretches(at_s, SILENCE_S)
     )
-
-
-def _stretches(times_s: Sequence[float]) -> Iterator[tuple[float, float]]:
-    from_s = times_s[0]
-    for earlier_s, later_s in pairwise(times_s):
-        if later_s - earlier_s > SILENCE_S:
-            yield from_s, earlier_s
-            from_s = later_s
-    yield from_s, times_s[-1]
 
 
 def _said(looks: Sequence[Look], end_s: float) -> tuple[Holding, ...]:

@@ -11,11 +11,11 @@ import time
 from datetime import UTC, datetime
 
 from stillup.drill.output import Output
-from stillup.drill.priority import preferred
 from stillup.drill.told import first_line
 from stillup.drill.workload import lines, settings
 from stillup.drill.workload.client import Client
 from stillup.drill.workload.connection import destination
+from stillup.priority import preferred
 
 
 def main() -> int:
