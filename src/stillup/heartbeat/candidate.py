@@ -356,7 +356,7 @@ class Candidate:
 
     def _backoff_s(self) -> float:
         """Return the next wait: longer with each try, never the same for two candidates."""
-        longest_s = self.timing.renew_s
+        longest_s = self.timing.longest_wait_s
         wait_s = min(self.timing.retry_s * 2.0 ** min(self._tries, 10), longest_s)
         return wait_s * (0.75 + self.luck() / 2)
 

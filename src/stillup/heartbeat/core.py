@@ -4,7 +4,7 @@ The protocol is PaxosLease (Trencséni, Gazsó, Reinhardt 2012, arXiv:1209.4187)
 is a voter, every balancer a candidate too. A candidate asks each voter whether it would vote
 (prepare), then for its vote (propose); a vote lasts one lease. Whoever has enough votes
 (``quorum.py``) holds the address, until 0.98 leases after it *began to ask*, and asks again
-five times a lease. Nothing is written to disk.
+four times a lease. Nothing is written to disk.
 
 Why two never hold (the whole argument; each step names the code it rests on):
 

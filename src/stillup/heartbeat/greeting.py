@@ -42,11 +42,11 @@ class Greeting:
             silent_until_s: When the own voter begins to vote. Until then, just after the
                 start, the servers get to know each other (``seal.py``): so be quick.
             timing: The protocol's durations.
-            asks: Whether this server holds and so asks everybody five times a lease anyway:
+            asks: Whether this server holds and so asks everybody four times a lease anyway:
                 then a greeting says nothing new, and is only repeated in case one was lost.
         """
         self.said = hello
         if now_s < silent_until_s:
-            self.due_s = min(now_s + timing.renew_s, silent_until_s)
+            self.due_s = min(now_s + timing.longest_wait_s, silent_until_s)
         else:
             self.due_s = now_s + timing.hello_s * (HOLDERS_REST if asks else 1)

@@ -1,10 +1,10 @@
 """What comes near to a fault, told before it is one: pure.
 
-A holder asks for its votes five times a lease. From one renewal that is confirmed to the end of the
-lease there are at least 0.78 leases (0.98, less one renewal's time), so a daemon that is that late
-loses the address. It is warned of at a quarter of that, one renewal's time, which is late enough
-to be no accident of a busy second and early enough for three more such to pass unharmed. Between
-two renewals in the kernel a fifth of the lease passes, a half when some of them were lost.
+A holder asks for its votes four times a lease. From one renewal that is confirmed to the end of the
+lease there are at least 0.73 leases (0.98, less one renewal's time), so a daemon that is that late
+loses the address. It is warned of at a third of that, one renewal's time, which is late enough
+to be no accident of a busy second and early enough for two more such to pass unharmed. Between
+two renewals in the kernel a quarter of the lease passes, a half when some of them were lost.
 """
 
 from collections.abc import Mapping

@@ -232,7 +232,7 @@ class Standing:
         ranked = sorted(self.candidates, key=lambda name: name == vacancy.last)
         courtesy_s = self.timing.settle_s + ranked.index(self.name) * self.timing.retry_s
         if vacancy.heir is not None:
-            courtesy_s += self.timing.renew_s / 2
+            courtesy_s += self.timing.longest_wait_s / 2
         if vacancy.last is None and self.preferred not in {None, self.name}:
             # It may still be starting or checking its health; a lease is soon over.
             courtesy_s += self.timing.lease_s if self._is_there(self.preferred, now_s) else 0.0

@@ -68,7 +68,7 @@ class Witness:
         self.pings[self.number] = _Ping(now_s, message)
         if len(self.pings) > OUTSTANDING:
             del self.pings[next(iter(self.pings))]
-        self.due_s = now_s + self.timing.renew_s
+        self.due_s = now_s + self.timing.longest_wait_s
         return self.number
 
     def on_answer(self, number: int, now_s: float) -> Prepare | Propose | None:
@@ -93,7 +93,7 @@ class Witness:
     @property
     def gap_s(self) -> float:
         """How long the witness may go without answering before the contact is broken."""
-        return 2.5 * self.timing.renew_s
+        return 2.5 * self.timing.longest_wait_s
 
 
 class Witnesses:

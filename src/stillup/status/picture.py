@@ -11,7 +11,7 @@ from stillup.model.farm import Farm, Role, Server
 from stillup.status.observed import Backend, Observed, Reached
 
 HEARD_WITHIN_LEASES = 4
-"""A voter not heard for so many leases does not vote: five renewals fit into one lease."""
+"""A voter not heard for so many leases does not vote: four renewals fit into one lease."""
 
 
 def claims(farm: Farm, observed: Observed, address: str) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def majority(farm: Farm) -> int:
 def voting(farm: Farm, observed: Observed) -> tuple[str, ...]:
     """Return the servers whose vote counts right now.
 
-    The holder knows best: it hears its voters five times a lease. Without a holder that
+    The holder knows best: it hears its voters four times a lease. Without a holder that
     answers, a server votes when its daemon answers.
     """
     ear = _ear(farm, observed)

