@@ -11,22 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.lab.figures import figures
-from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
-
-_SMALL = """\
-[farm]
-name = "small"
-[network]
-lan = "10.0.0.0/24"
-[vip]
-addresses = ["10.0.0.1"]
-[site]
-hosts = ["small.example"]
-source = "site/"
-[servers]
-one = { address = "10.0.0.2", roles = ["balancer", "web", "database"] }
-two = { address = "10.0.0.3", roles = ["balancer", "web"] }
-"""
+from tests.lab.running import ROOT, SMALL, RunningLab, copy_of, lab_of
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -74,11 +59,16 @@ def applied(applied_lab: RunningLab, lab: RunningLab) -> RunningLab:
 
 
 @pytest.fixture
+def farm(applied: RunningLab) -> RunningLab:
+    """The farm with all its servers up and none drained."""
+    applied.stillup("--lab", "status", "--wait", "60")
+    return applied
+
+
+@pytest.fixture
 def small(tmp_path: Path) -> Iterator[RunningLab]:
     """A lab of two machines, not yet up, for one test alone."""
-    (tmp_path / "farm.toml").write_text(_SMALL)
-    (tmp_path / "site").mkdir()
-    with lab_of(tmp_path / "farm.toml") as running:
+    with lab_of(copy_of(SMALL, tmp_path)) as running:
         yield running
 
 
@@ -86,7 +76,6 @@ def small(tmp_path: Path) -> Iterator[RunningLab]:
 def other(tmp_path: Path) -> Iterator[RunningLab]:
     """A second lab with the same names and addresses as ``small``."""
     folder = tmp_path / "other"
-    (folder / "site").mkdir(parents=True)
-    (folder / "farm.toml").write_text(_SMALL)
-    with lab_of(folder / "farm.toml") as running:
+    folder.mkdir()
+    with lab_of(copy_of(SMALL, folder)) as running:
         yield running

@@ -15,6 +15,7 @@ from stillup.model.farm import Farm
 from stillup.model.read import read_farm
 
 ROOT = Path(__file__).resolve().parents[2]
+SMALL = ROOT / "tests/farms/small.toml"
 _END_S = 300.0
 
 

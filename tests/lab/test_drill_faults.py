@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.lab.running import ROOT, RunningLab, lab_of
+from tests.lab.running import ROOT, SMALL, RunningLab, copy_of, lab_of
 
 pytestmark = pytest.mark.lab
 
@@ -21,28 +21,12 @@ LONG_S = 60
 """Where several commands look at it, on a machine that may be slow; it is ended by hand."""
 SLACK_S = 10.0
 """What runs tests may be slow: a fault is over so long after its time at the latest."""
-FARM = """\
-[farm]
-name = "faults"
-[network]
-lan = "10.0.0.0/24"
-[vip]
-addresses = ["10.0.0.1"]
-[site]
-hosts = ["small.example"]
-source = "site/"
-[servers]
-one = { address = "10.0.0.2", roles = ["balancer", "web", "database"] }
-two = { address = "10.0.0.3", roles = ["balancer", "web"] }
-"""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     folder = tmp_path_factory.mktemp("faults")
-    (folder / "farm.toml").write_text(FARM)
-    (folder / "site").mkdir()
-    with lab_of(folder / "farm.toml") as running:
+    with lab_of(copy_of(SMALL, folder)) as running:
         running.lab.up(own_disks=True)
         running.shell("one", "systemctl start nginx")
         yield running

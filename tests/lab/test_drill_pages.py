@@ -14,13 +14,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 WEBS = ("web1", "web2", "web3")
 
 
-@pytest.fixture
-def farm(applied: RunningLab) -> RunningLab:
-    """The farm with all its servers up and none drained."""
-    applied.stillup("--lab", "status", "--wait", "60")
-    return applied
-
-
 def tables(farm: RunningLab) -> str:
     return farm.shell("db1", "mariadb -N -e \"SHOW TABLES IN site LIKE '%drill%'\"")
 

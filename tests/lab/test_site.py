@@ -19,13 +19,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 WEBS = ("web1", "web2", "web3")
 
 
-@pytest.fixture
-def farm(applied: RunningLab) -> RunningLab:
-    """The farm with all its servers up and none drained."""
-    applied.stillup("--lab", "status", "--wait", "60")
-    return applied
-
-
 def test_a_session_survives_each_web_server_and_php_itself(
     farm: RunningLab, tmp_path: Path
 ) -> None:
