@@ -200,7 +200,7 @@ def _settle(world: World) -> None:
 
 def _could_hold(world: World) -> bool:
     """Return whether a fit candidate and enough voters hear each other."""
-    return bool(_fit(world))
+    return bool(world.fit())
 
 
 def _expect_moves(world: World) -> None:
@@ -209,8 +209,12 @@ def _expect_moves(world: World) -> None:
     lease_s = world.electorate.lease_s
     world.run_until(world.now_s + 2 * lease_s)
     for _ in range(MOVES):
-        moves = [(one, other) for one, other in permutations(_fit(world), 2)]
-        pairs = [pair for pair in moves if pair[0] == world.holder() and _hear(world, *pair)]
+        if not world.holds_by_votes():
+            # What it was handed it hands on when it has votes of its own; some may not hear who
+            # handed it over, and lend theirs when what they lent before has run out.
+            world.run_until(world.now_s + bound_s(lease_s))
+        moves = [(one, other) for one, other in permutations(world.fit(), 2)]
+        pairs = [pair for pair in moves if pair[0] == world.holder() and world.hear(*pair)]
         if not pairs:
             return
         giver, taker = world.luck.choice(pairs)
@@ -220,22 +224,6 @@ def _expect_moves(world: World) -> None:
         world.expect_holder(taker)
         world.expect_steady(asked_s, MOVE_GAP_S)
         world.run_until(world.now_s + lease_s * world.luck.random())
-
-
-def _fit(world: World) -> list[str]:
-    """Return the candidates that could hold: healthy, running, and heard by enough voters."""
-    there = [m.name for m in world.machines.values() if m.node is not None and not m.frozen]
-    return [
-        name
-        for name in there
-        if name in world.electorate.candidates
-        and world.machines[name].healthy
-        and world.electorate.is_enough([v for v in there if _hear(world, name, v)], name)
-    ]
-
-
-def _hear(world: World, one: str, other: str) -> bool:
-    return one == other or world.network.connected(one, other)
 
 
 def _expect_holder(world: World, calm_s: float) -> float:

@@ -23,6 +23,7 @@ from stillup.heartbeat.events import (
     HealthChanged,
     Hold,
     LetGo,
+    MoveAsked,
     NotGiven,
     Send,
     Stopped,
@@ -80,6 +81,9 @@ class World:
             how the faults were chosen, and the same faults can be done again; with None they
             draw from ``luck``.
         newcomers: Servers that take no part yet; ``bring`` tells them to.
+
+    Attributes:
+        asked_to: Whom somebody was last asked to move the address to.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class World:
         self.now_s = 0.0
         self.kernels = Kernels(self.machines)
         self.late_s = 0.0
+        self.asked_to: str | None = None
         self.trace: deque[tuple[float, str, object]] = deque(maxlen=TRACE)
         self.watch: Callable[[float, str, Effect], None] | None = None
         self._build = build
@@ -225,6 +230,8 @@ class World:
             return
         if machine.frozen:
             return
+        if isinstance(event, MoveAsked):
+            self.asked_to = event.to
         self.trace.append((self.now_s, name, event))
         self._carry_out(machine, node.handle(event, machine.clock.read(self.now_s)))
         self._set_timer(machine, node)
@@ -232,6 +239,27 @@ class World:
     def holder(self) -> str | None:
         """Return which kernel answers for the address now; None if none does."""
         return self.kernels.holder(self.now_s)
+
+    def holds_by_votes(self) -> bool:
+        """Return whether somebody holds by votes of its own."""
+        holder = self.holder()
+        node = self.machines[holder].node if holder is not None else None
+        return node is not None and node.candidate.holds_by_votes
+
+    def fit(self) -> list[str]:
+        """Return the candidates that could hold: healthy, running, and heard by enough voters."""
+        there = [m.name for m in self.machines.values() if m.node is not None and not m.frozen]
+        return [
+            name
+            for name in there
+            if name in self.electorate.candidates
+            and self.machines[name].healthy
+            and self.electorate.is_enough([v for v in there if self.hear(name, v)], name)
+        ]
+
+    def hear(self, one: str, other: str) -> bool:
+        """Return whether two servers hear each other."""
+        return one == other or self.network.connected(one, other)
 
     def gap_s(self) -> float:
         """Return for how long nobody has answered for the address."""
