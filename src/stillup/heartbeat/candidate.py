@@ -295,6 +295,8 @@ class Candidate:
             return
         free_s = tally.free_s() if voter in tally.free_at_s else None
         if free_s is not None:
+            # Waiting for what is lent is no try that failed: the next is the first of another election.
+            self._tries = 0
             self.wake_s = max(free_s, now_s) + self.timing.settle_s * (1 + self.luck())
 
     # -- proposing -------------------------------------------------------------------------
