@@ -110,7 +110,7 @@ def end(world: World, upload: Upload) -> None:
             unpack(file, beside)
         release_shared.link(world, beside)
         _flush_all(beside)
-        disk.write_whole(_mark(world, upload.name), upload.sha256.encode())
+        _write(world, _mark(world, upload.name), upload.sha256)
         _put(beside, target)
         disk.flush_folders([target.parent])
     finally:
@@ -175,7 +175,7 @@ def aim(world: World, name: str | None) -> JsonObject:
         place.unlink(missing_ok=True)
     else:
         _require_name(name)
-        disk.write_whole(place, name.encode())
+        _write(world, place, name)
     return {}
 
 
@@ -222,8 +222,18 @@ def _mark(world: World, name: str) -> Path:
 
 def _point(world: World, link: str, name: str) -> None:
     place = at(world, SITE) / link
-    disk.write_new_link(place, f"releases/{name}")
-    disk.swap_in(place)
+    beside = place.with_name(f".{link}{_own(world)}.new")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(f"releases/{name}")
+    beside.rename(place)
+    disk.flush_folders([place.parent])
+
+
+def _write(world: World, place: Path, text: str) -> None:
+    """Replace a file, which another web server may do at the same time."""
+    beside = place.with_name(f"{place.name}{_own(world)}.new")
+    disk.write_whole(beside, text.encode())
+    beside.rename(place)
     disk.flush_folders([place.parent])
 
 
@@ -261,9 +271,9 @@ def _sweep(world: World) -> None:
     """Remove what this server's interrupted uploads and removals left, and no other's."""
     own = _own(world)
     for path in at(world, RELEASES).glob(f".*{own}.*"):
-        if path.name.endswith((f"{own}.new", f"{own}.gone")):
+        if path.is_dir() and path.name.endswith((f"{own}.new", f"{own}.gone")):
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name.endswith(f"{own}.tar.gz"):
+        elif path.name.endswith((f"{own}.tar.gz", f"{own}.new", f"{own}.new{disk.NEW}")):
             path.unlink()
 
 

@@ -8,6 +8,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,28 @@ def test_two_web_servers_bring_the_same_release_to_one_storage_at_the_same_time(
     assert (storage / "current/public/index.php").read_text() == "one"
     assert release.begin(one, "r1", digest, len(data)) is None
     assert left(one) == []
+
+
+def test_two_web_servers_at_work_in_one_storage_never_get_in_each_others_way(
+    tmp_path: Path,
+) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    webs = [sharing(tmp_path, name, storage) for name in ("web1", "web2")]
+
+    def bring(web: Folder, name: str, data: bytes) -> None:
+        put(web, name, data)
+        release.aim(web, name)
+        release.switch(web, name)
+        release.aim(web, None)
+
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(40):
+            name, data = f"r{number}", site(f"{number}")
+            for done in [threads.submit(bring, web, name, data) for web in webs]:
+                done.result()
+            assert release.current(webs[0]) == name
+    assert left(webs[0]) == []
 
 
 def test_a_web_server_clears_its_own_half_done_work_and_no_other_servers(tmp_path: Path) -> None:
