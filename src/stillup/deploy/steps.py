@@ -153,7 +153,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class TakeLead:
-    """Have the web servers write to ``server``: the one that they write to leaves the farm."""
+    """Have the web servers write to ``server``: the one that they write to leaves, or restarts."""
 
     server: str
 

@@ -2,9 +2,19 @@
 
 from collections.abc import Sequence
 
-from stillup.deploy.impact import disturbs_address, disturbs_vote
+from stillup.deploy.impact import disturbs_address, disturbs_vote, stops_database
 from stillup.deploy.standing import BY_APPLY, Standing
-from stillup.deploy.steps import AwaitUp, AwaitVote, Change, Drain, Resume, Step, Undrain, Yield
+from stillup.deploy.steps import (
+    AwaitUp,
+    AwaitVote,
+    Change,
+    Drain,
+    Resume,
+    Step,
+    TakeLead,
+    Undrain,
+    Yield,
+)
 from stillup.deploy.view import Situation
 
 
@@ -46,6 +56,9 @@ def turn(
         steps.append(Drain(name, at))
     if yields:
         steps.append(Yield(name, peers))
+    # Rows wait for 0.1 s when it is done on purpose, for nearly two when the one written to stops.
+    if stops_database(standing) and (heir := situation.heir(name)):
+        steps.append(TakeLead(heir))
     steps.append(Change((name,)))
     if disturbs_vote(standing):
         steps.append(AwaitVote((name,)))

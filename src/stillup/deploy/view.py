@@ -103,6 +103,17 @@ class Situation:
         """Return what the server tells of its copy; None if it has none that it tells of."""
         return self.standings[name].copies.get(role) if name in self.standings else None
 
+    def heir(self, name: str) -> str | None:
+        """Return who could be written to instead of a server that is; None for any other server."""
+        own = self.copy(name, Role.DATABASE)
+        if own is None or not own.leads:
+            return None
+        others = (server.name for server in self.farm.having(Role.DATABASE) if server.name != name)
+        return next(
+            (other for other in others if (copy := self.copy(other, Role.DATABASE)) and copy.well),
+            None,
+        )
+
     def is_known(self, name: str) -> bool:
         """Tell whether a server that keeps copies with it goes by settings that name it."""
         return any(
