@@ -56,7 +56,7 @@ def turn(
         steps.append(Drain(name, at))
     if yields:
         steps.append(Yield(name, peers))
-    # Rows wait for 0.1 s when it is done on purpose, for nearly two when the one written to stops.
+    # On purpose, rows wait for less than when the one that is written to stops.
     if stops_database(standing) and (heir := situation.heir(name)):
         steps.append(TakeLead(heir))
     steps.append(Change((name,)))
