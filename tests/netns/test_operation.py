@@ -30,5 +30,5 @@ def test_lateness_is_told_before_it_costs_the_address(farm: Farm) -> None:
     farm.signal_daemon("lb1", signal.SIGCONT)
     wait_for(lambda: bool(farm.status("lb1").get("warnings")), "it is warned of")
     said = str(farm.status("lb1")["warnings"])
-    assert "late within the last two minutes; from 0.390 s on it loses what it holds" in said
+    assert "late within the last two minutes; from 0.365 s on it loses what it holds" in said
     assert farm.status("lb1")["moves"] == moves
