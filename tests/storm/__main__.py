@@ -7,6 +7,7 @@ every calm somebody must answer. Exit 1 if not. Needs root.
 
 import argparse
 import collections
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,15 +19,19 @@ from tests.storm.verdict import Verdict
 
 def main() -> int:
     told = _arguments()
-    with tempfile.TemporaryDirectory(prefix="stillup-storm-") as folder:
-        farm = Farm(Path(folder), lease_ms=told.lease, servers=FIVE)
-        history = told.history or Path(folder) / "history"
-        storm = Storm(farm, told.seed, 60 * told.minutes, history, _say)
-        with built(farm):
-            farm.make_whole()
-            found = storm.play()
-            logs = "" if found.is_kept else "\n".join(farm.log(name) for name in FIVE)
+    folder = Path(tempfile.mkdtemp(prefix="stillup-storm-"))
+    farm = Farm(folder, lease_ms=told.lease, servers=FIVE)
+    history = told.history or folder / "history"
+    storm = Storm(farm, told.seed, 60 * told.minutes, history, _say)
+    with built(farm):
+        farm.make_whole()
+        found = storm.play()
+        logs = "" if found.is_kept else "\n".join(farm.log(name) for name in FIVE)
     sys.stderr.write(logs)
+    if found.is_kept:
+        shutil.rmtree(folder)
+    else:
+        sys.stderr.write(f"all that was done and heard is in {folder}\n")
     sys.stdout.write(report(storm, found) + "\n")
     return 0 if found.is_kept else 1
 
