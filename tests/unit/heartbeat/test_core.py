@@ -184,7 +184,7 @@ def test_a_candidate_outbid_while_proposing_frees_the_votes_it_got() -> None:
 # -- keeping it --------------------------------------------------------------------------------
 
 
-def test_it_renews_five_times_a_lease() -> None:
+def test_it_renews_four_times_a_lease() -> None:
     made, at_s = holding()
     renew_s, effects = wake(made)
     assert renew_s == pytest.approx(at_s + LEASE_S / 4)
