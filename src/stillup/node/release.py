@@ -248,8 +248,12 @@ def _all(world: World) -> list[Path]:
     folder = at(world, RELEASES)
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
-    return sorted(found, key=lambda path: (path.stat().st_ctime_ns, path.name))
+    found: list[tuple[int, str, Path]] = []
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another web server removes it right now
+            if path.is_dir() and path.name[0] != ".":
+                found.append((path.stat().st_ctime_ns, path.name, path))
+    return [path for *_, path in sorted(found)]
 
 
 def _keep_few(world: World) -> None:
