@@ -222,18 +222,17 @@ def _mark(world: World, name: str) -> Path:
 
 def _point(world: World, link: str, name: str) -> None:
     place = at(world, SITE) / link
-    beside = place.with_name(f".{link}{_own(world)}.new")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(f"releases/{name}")
-    beside.rename(place)
+    own = place.with_name(f"{link}{_own(world)}")
+    disk.write_new_link(own, f"releases/{name}")
+    disk.new_of(own).rename(place)
     disk.flush_folders([place.parent])
 
 
 def _write(world: World, place: Path, text: str) -> None:
     """Replace a file, which another web server may do at the same time."""
-    beside = place.with_name(f"{place.name}{_own(world)}.new")
-    disk.write_whole(beside, text.encode())
-    beside.rename(place)
+    own = place.with_name(f"{place.name}{_own(world)}")
+    disk.write_new(own, text.encode(), 0o600, (os.geteuid(), os.getegid()))
+    disk.new_of(own).rename(place)
     disk.flush_folders([place.parent])
 
 
@@ -277,7 +276,7 @@ def _sweep(world: World) -> None:
     for path in at(world, RELEASES).glob(f".*{own}.*"):
         if path.is_dir() and path.name.endswith((f"{own}.new", f"{own}.gone")):
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name.endswith((f"{own}.tar.gz", f"{own}.new", f"{own}.new{disk.NEW}")):
+        elif path.name.endswith((f"{own}.tar.gz", f"{own}{disk.NEW}")):
             path.unlink()
 
 
