@@ -3,7 +3,8 @@
 A watcher in the namespace of the bridge hears what each server's port brings in: ARP whose
 sender is the address, neighbour advertisements of it, and IP packets from it. It also asks every port directly, past the
 bridge, who has the address, so that a server that would answer is heard even if nobody
-else asks, or if its port is cut off. Times are the kernel's, on ``CLOCK_MONOTONIC``.
+else asks, or if its port is cut off. It asks in rounds, each from a hardware address of its own,
+so that an answer tells which question it answers. Times are the kernel's, on ``CLOCK_MONOTONIC``.
 
 Run as a program it watches until it is terminated and writes one JSON object a line:
 ``python tests/wire.py --address 10.0.0.1 --output FILE [--ask 0.01] [--ports a,b]``.
@@ -11,6 +12,7 @@ Run as a program it watches until it is terminated and writes one JSON object a 
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -27,7 +29,8 @@ from stillup.drill.listener.frames import ARP, question, sighting
 from stillup.priority import preferred
 
 READY_S = 5.0
-ASKER_HARDWARE = bytes.fromhex("02005e000001")
+# The first half of the watcher's hardware addresses; the second half is the round's number.
+ASKERS = bytes.fromhex("02005e")
 
 _ALL_PROTOCOLS = 0x0003
 # Not by the socket's protocol: such a socket does not hear what a bridge forwards.
@@ -51,12 +54,14 @@ class Sighting:
             ``request``, or ``packet``.
         hardware: Who: the Ethernet source.
         port: On which port it came in.
+        asked: Which of the watcher's questions this answers; None if none of them.
     """
 
     at_s: float
     kind: str
     hardware: str
     port: str
+    asked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,13 +164,12 @@ def watch(
     """Watch until terminated."""
     wanted = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
     asker = wanted[:-1] + b"\xfd"
-    asked = question(wanted, asker, ASKER_HARDWARE)
     names = list(ports) or bridge_ports()
     wire = packets.opened(_ALL_PROTOCOLS)
     if arp_only:
         packets.attach(wire, _ARP_COMING_IN)
     wire.settimeout(0.005)
-    running, starter = [True], os.getppid()
+    running, starter, rounds = [True], os.getppid(), itertools.count()
     signal.signal(signal.SIGTERM, lambda *_: running.clear())
     due_s = time.monotonic()
     with output.open("w") as lines:
@@ -176,6 +180,8 @@ def watch(
             now_s = time.monotonic()
             if ask_s and now_s >= due_s:
                 due_s = max(due_s + ask_s, now_s)
+                hardware = ASKERS + (next(rounds) % (1 << 24)).to_bytes(3, "big")
+                asked = question(wanted, asker, hardware)
                 for name in names:
                     with contextlib.suppress(OSError):
                         wire.sendto(asked, (name, 0))
@@ -191,7 +197,8 @@ def note(wire: socket.socket, wanted: bytes, write: Callable[[str], object]) -> 
         return
     found = sighting(frame, wanted) if direction != packets.OUTGOING else None
     if found is not None:
-        write(json.dumps(asdict(Sighting(at_s, *found, port))) + "\n")
+        asked = int.from_bytes(frame[3:6], "big") if frame[:3] == ASKERS else None
+        write(json.dumps(asdict(Sighting(at_s, *found, port, asked))) + "\n")
 
 
 def main() -> None:

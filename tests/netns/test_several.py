@@ -98,7 +98,7 @@ def test_a_silent_cut_costs_a_lease_and_is_forgotten_when_it_heals(farm: Farm) -
 
 
 def test_one_address_is_yielded_and_the_others_stay(farm: Farm) -> None:
-    with observed(farm) as fourth, observed(farm, VIP6) as sixth:
+    with observed(farm) as fourth, observed(farm, VIP6, planned=True) as sixth:
         told = ask(farm.control("lb1"), {"op": "yield", "seconds": 5, "address": VIP6})
         moved(farm, vip=VIP6)
 

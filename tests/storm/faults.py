@@ -17,7 +17,7 @@ import time
 from tests.netns.farm import BALANCERS, VIP, Farm, end, run
 from tests.netns.successor import Process
 from tests.storm.plan import Strike
-from tests.wire import ASKER_HARDWARE
+from tests.wire import ASKERS
 
 CUTS = {
     "cut": ("ingress", "egress"),
@@ -142,7 +142,7 @@ def _cut(farm: Farm, strike: Strike) -> None:
         drop = f"numgen random mod 100 < {round(100 * strike.share)} drop"
     chains = [
         f"chain {hook} {{ type filter hook {hook} device {strike.target} priority 0;"
-        f" ether saddr {ASKER_HARDWARE.hex(':')} accept; {drop}; }}"
+        f" ether saddr & ff:ff:ff:00:00:00 == {ASKERS.hex(':')}:00:00:00 accept; {drop}; }}"
         for hook in CUTS[strike.kind]
     ]
     rules = f"table netdev {_table(strike)} {{\n" + "\n".join(chains) + "\n}\n"

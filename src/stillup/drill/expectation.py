@@ -35,6 +35,7 @@ _TAKEN = {
     "gluster": ("storage",),
 }
 """What a server cannot do without its engine; without any other it can do all."""
+_LOCKING = (Role.STORAGE, "mount")
 _EVERYTHING = frozenset({"vote", "balancer", "web", "database", "storage"})
 
 
@@ -62,20 +63,26 @@ def expectation(farm: Farm, fault: Fault) -> Expectation:
 def touches(farm: Farm, fault: Fault, role: Role) -> bool:
     """Tell whether a fault befalls who keeps the database or the files, or votes for them.
 
+    Of the files also whether it befalls who has them mounted: what a web server locked while it
+    made a file stays locked until the storage knows that it is dead.
+
     Args:
         farm: The farm.
         fault: The fault.
         role: ``Role.DATABASE`` or ``Role.STORAGE``.
     """
     members = {server.name for server in voters(farm, role)}
-    if fault.engine:
-        return role in _TAKEN.get(fault.engine, ()) and bool(members & set(fault.servers))
+    webs = {web.name for web in farm.having(Role.WEB)}
     if fault.others:
         # A cut among the members, or between them and the web servers that use them.
-        users = members | {web.name for web in farm.having(Role.WEB)}
+        users = members | webs
         here, there = set(fault.servers), set(fault.others)
         return bool((here & members and there & users) or (there & members and here & users))
-    return bool(members & set(fault.servers))
+    holders = members | webs if role is Role.STORAGE else members
+    if fault.engine:
+        takes = role in _TAKEN.get(fault.engine, ()) or (role, fault.engine) == _LOCKING
+        return takes and bool(holders & set(fault.servers))
+    return bool(holders & set(fault.servers))
 
 
 def _gone(fault: Fault) -> list[dict[str, frozenset[str]]]:

@@ -104,11 +104,21 @@ def test_the_tie_breaker_counts_as_one_of_those_who_keep_the_data() -> None:
         )
     }
     power = [f for f in in_set(FARM, "servers") if f.name.startswith("power-off")]
-    assert [f.servers[0] for f in power if touches(FARM, f, Role.STORAGE)] == [
-        "web2",
-        "data1",
-        "data2",
+    assert [f.servers[0] for f in power if touches(FARM, f, Role.DATABASE)] == [
+        *("web2", "data1", "data2"),
     ]
+
+
+def test_a_web_server_may_have_locked_what_others_want_of_the_storage() -> None:
+    touched = [f.name for f in in_set(FARM, "single") if touches(FARM, f, Role.STORAGE)]
+
+    assert [name for name in touched if name.startswith("power-off")] == [
+        *("power-off web1", "power-off web2", "power-off data1", "power-off data2"),
+    ]
+    assert {name for name in touched if name.startswith("hang") and " at " in name} == {
+        *("hang mount at web1", "hang mount at web2", "hang gluster at web2"),
+        *("hang gluster at data1", "hang gluster at data2"),
+    }
 
 
 @pytest.mark.parametrize("farm", [FARM, TRIO, RECIPE], ids=lambda farm: farm.name)

@@ -3,12 +3,13 @@
 import socket
 
 from tests.asker import Asked, longest_outage_s, outages
-from tests.wire import ASKER_HARDWARE, Sighting, Turn, overlaps, turns
+from tests.wire import Sighting, Turn, overlaps, turns
 
 from stillup.drill.listener.frames import question, sighting
 from stillup.heartbeat.neighbour import announcements
 
 VIP = socket.inet_aton("10.0.0.1")
+ASKER = bytes.fromhex("02005e000001")
 VIP6 = socket.inet_pton(socket.AF_INET6, "fd00:10::1")
 
 
@@ -30,7 +31,7 @@ def test_one_word_of_the_former_speaker_after_a_move_is_an_overlap() -> None:
 
 
 def test_what_speaks_for_the_address_is_told_apart_from_what_asks_for_it() -> None:
-    asked = question(VIP, socket.inet_aton("10.0.0.253"), ASKER_HARDWARE)
+    asked = question(VIP, socket.inet_aton("10.0.0.253"), ASKER)
     answered = asked[:20] + b"\0\2" + asked[22:28] + VIP + asked[32:]
     announced = asked[:28] + VIP + asked[32:]
     packet = asked[:12] + b"\x08\x00" + b"\0" * 12 + VIP + b"\0" * 20
@@ -45,7 +46,7 @@ def test_what_speaks_for_an_ipv6_address_is_told_apart_too() -> None:
     hardware = bytes.fromhex("020000000001")
     (announced,) = announcements("fd00:10::1", hardware)
     told = announced[:38] + VIP6 + announced[54:]
-    asked = question(VIP6, VIP6[:-1] + b"\xfd", ASKER_HARDWARE)
+    asked = question(VIP6, VIP6[:-1] + b"\xfd", ASKER)
     packet = asked[:22] + VIP6 + asked[38:54] + b"\x80" + asked[55:]
 
     assert sighting(announced, VIP6) == ("announcement", "02:00:00:00:00:01")

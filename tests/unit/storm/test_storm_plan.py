@@ -14,6 +14,15 @@ def heard(*spoken: tuple[float, str]) -> list[Sighting]:
     return [Sighting(at_s, "reply", name, name) for at_s, name in spoken]
 
 
+def in_rounds(rounds: list[str]) -> list[Sighting]:
+    """Return what is heard of rounds 5 ms apart, each with those who answer it."""
+    return [
+        Sighting(0.005 * number + 0.0001 * place, "reply", name, name, number)
+        for number, names in enumerate(rounds)
+        for place, name in enumerate(names.split())
+    ]
+
+
 def test_a_plan_has_two_faults_at_a_time_and_never_of_the_same_thing() -> None:
     most = 0
     for strikes in episodes(random.Random(1), 3600, 0.5, SERVERS, BALANCERS):
@@ -48,6 +57,22 @@ def test_a_move_and_a_move_back_are_no_fault() -> None:
 
     assert found.is_kept
     assert found.moves == 2
+
+
+def test_who_left_a_round_to_the_other_had_let_go() -> None:
+    """What a planned move at once undone looks like: soon back, but silent meanwhile."""
+    rounds = ["lb1", "lb1", "lb2", "lb2", "lb1", "lb1"]
+
+    assert verdict(in_rounds(rounds), [Calm(0.0, 0.025)]).is_kept
+
+
+def test_who_answers_every_round_has_not_let_go() -> None:
+    """Two that answer the same rounds, and one that speaks between two rounds of the other's."""
+    both = verdict(in_rounds(["lb1", "lb1 lb2", "lb1 lb2", "lb1"]), [])
+    between = [*in_rounds(["lb1"] * 4), Sighting(0.007, "announcement", "lb2", "lb2")]
+
+    assert len(both.both) == 3
+    assert not verdict(sorted(between, key=lambda seen: seen.at_s), []).is_kept
 
 
 def test_a_calm_in_which_nobody_answers_for_a_while_is_found() -> None:

@@ -15,7 +15,8 @@ from stillup.model.farm import Farm, Promises, Role
 ROW_S = 4.0
 """The longest time without a row when a database server, or its tie-breaker, is lost."""
 FILE_S = 6.0
-"""The longest time without a file when a storage server, or its tie-breaker, is lost."""
+"""The longest time without a file when a storage server, its tie-breaker, or a web server that may
+have locked something there, is lost."""
 PLANNED_S = 0.1
 """The longest time without a page in a planned change."""
 SETTLED_S = 6.0
@@ -47,5 +48,7 @@ def bound(kind: Kind, fault: Fault, promises: Promises, farm: Farm) -> Bound:
     if kind in {Kind.ROW, Kind.SESSION} and touches(farm, fault, Role.DATABASE):
         return Bound(max(ROW_S, promises.outage_s), "when the database loses a server")
     if kind is Kind.FILE and touches(farm, fault, Role.STORAGE):
-        return Bound(max(FILE_S, promises.outage_s), "when the storage loses a server")
+        return Bound(
+            max(FILE_S, promises.outage_s), "when the storage loses a server or who uses it"
+        )
     return Bound(promises.outage_s, "promised")

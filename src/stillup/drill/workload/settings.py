@@ -33,13 +33,14 @@ LOADS: Mapping[Kind, Load] = MappingProxyType(
         Kind.KEPT: Load(200.0, 5.0, 4000, connections=100),
         Kind.SESSION: Load(20.0, 15.0, 1, connections=1),
         Kind.ROW: Load(100.0, 15.0, 24, connections=24),
-        Kind.FILE: Load(10.0, 15.0, 4, connections=4),
+        Kind.FILE: Load(10.0, 15.0, 12, connections=4),
         Kind.DOWNLOAD: Load(1.0, 5.0, 1),
     }
 )
 """530 requests a second and a download. Rows and files together stay within what one address may
-send at once to a farm of two web servers (32, see docs/decisions/0707). They wait longer than any
-bound on an outage: what waits through it is answered after it, and then it is known."""
+send at once to a farm of two web servers (64, see docs/decisions/0707), and are enough that those which
+hang on one of them leave places for the others. They wait longer than any bound on an outage: what
+waits through it is answered after it, and then it is known."""
 
 
 def path(token: str) -> str:

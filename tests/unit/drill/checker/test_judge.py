@@ -102,10 +102,11 @@ def test_rows_and_sessions_may_wait_longer_where_the_database_loses_a_server() -
     )
 
 
-def test_files_may_wait_longer_where_the_storage_loses_a_server() -> None:
+def test_files_may_wait_longer_where_the_storage_loses_a_server_or_who_uses_it() -> None:
     history = with_deeds(WELL, stalled(4.5, 9.9, Kind.FILE))
     assert not_kept(history, DATA1_OFF) == {}
-    assert set(not_kept(history, WEB1_OFF)) == {"outage"}
+    assert not_kept(history, WEB1_OFF) == {}
+    assert set(not_kept(history, LB1_OFF)) == {"outage"}
 
 
 def test_an_outage_that_goes_on_until_the_end_counts_until_the_last_request_was_due() -> None:
