@@ -35,6 +35,21 @@ def copies(data: Json) -> Mapping[Role, Copy]:
     return {role: _copy(told) for role in KEPT if isinstance(told := data.get(role), dict)}
 
 
+def heir(staying: Mapping[str, Copy | None]) -> str | None:
+    """Return who of those who stay is to be written to from now on.
+
+    Args:
+        staying: The database servers that stay, each with its copy, in the farm file's order.
+
+    Returns:
+        None if one of them is written to already, or none has a copy that is well.
+    """
+    known = {name: copy for name, copy in staying.items() if copy}
+    if any(copy.leads for copy in known.values()):
+        return None
+    return next((name for name, copy in known.items() if copy.well), None)
+
+
 def _copy(told: Mapping[str, Json]) -> Copy:
     peers = told.get("peers")
     return Copy(

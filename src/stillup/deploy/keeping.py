@@ -14,7 +14,7 @@ The rules, where several servers keep a copy of the same:
 
 from collections.abc import Iterable, Sequence
 
-from stillup.deploy.copies import KEPT
+from stillup.deploy.copies import KEPT, heir
 from stillup.deploy.steps import AwaitWhole, Change, Step, TakeLead
 from stillup.deploy.turns import rank, turn
 from stillup.deploy.view import Situation
@@ -64,15 +64,9 @@ def _has_nothing_to_lose(situation: Situation, name: str) -> bool:
 def taking_lead(situation: Situation) -> list[Step]:
     """Have a server that stays be written to, if it is one that leaves now."""
     role = Role.DATABASE
-    copies = {
-        server.name: copy
-        for server in situation.farm.having(role)
-        if (copy := situation.copy(server.name, role))
-    }
-    well = [name for name, copy in copies.items() if copy.well]
-    if not situation.departing(role) or any(copy.leads for copy in copies.values()) or not well:
-        return []
-    return [TakeLead(well[0])]
+    staying = [server.name for server in situation.farm.having(role)]
+    taker = heir({name: situation.copy(name, role) for name in staying})
+    return [TakeLead(taker)] if taker and situation.departing(role) else []
 
 
 def _whole(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from stillup.deploy.copies import KEPT, Copy
+from stillup.deploy.copies import KEPT, Copy, heir
 from stillup.deploy.standing import BY_USER, Backend, Standing
 from stillup.model.farm import Farm, Role, Server
 from stillup.model.tiebreakers import database_arbiter, storage_arbiter
@@ -109,10 +109,7 @@ class Situation:
         if own is None or not own.leads:
             return None
         others = (server.name for server in self.farm.having(Role.DATABASE) if server.name != name)
-        return next(
-            (other for other in others if (copy := self.copy(other, Role.DATABASE)) and copy.well),
-            None,
-        )
+        return heir({other: self.copy(other, Role.DATABASE) for other in others})
 
     def is_known(self, name: str) -> bool:
         """Tell whether a server that keeps copies with it goes by settings that name it."""

@@ -5,7 +5,7 @@ another one to take the lead. Where nobody could take it, it is rebooted all the
 has only one of a kind cannot do better, and `stillup check` says so.
 """
 
-from stillup.deploy.copies import copies
+from stillup.deploy.copies import copies, heir
 from stillup.deploy.drain import drain, undrain
 from stillup.deploy.failover import failover
 from stillup.deploy.session import open_all, raise_all
@@ -61,11 +61,10 @@ async def _give_lead(stage: Stage, server: Server) -> None:
         seen = {
             name: copies(state.get("copies")).get(Role.DATABASE) for name, state in told.items()
         }
-        mine = seen.get(server.name)
-        others = [name for name, copy in seen.items() if copy and copy.well and name != server.name]
-        if mine is not None and mine.leads and others:
-            stage.say(f"{others[0]}: is written to from now on")
-            await sessions.open[others[0]].request(
+        mine = seen.pop(server.name)
+        if mine is not None and mine.leads and (other := heir(seen)):
+            stage.say(f"{other}: is written to from now on")
+            await sessions.open[other].request(
                 "database", {"action": "take"}, within_s=TAKE_WITHIN_S
             )
 
