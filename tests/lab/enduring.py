@@ -136,6 +136,8 @@ class Enduring:
         farm = read_farm(path.read_bytes(), path.name)
         assert isinstance(farm, Farm), farm
         self.running = RunningLab(path, farm, Lab(farm, path))
+        # Who joins is a machine that is on, as a new server would be.
+        self.running.lab.up()
         done = self.running.stillup("--lab", "apply", check=False, within_s=APPLY_S)
         return (
             [] if done.returncode == 0 else [f"apply: {done.stdout[-2000:]}{done.stderr[-2000:]}"]

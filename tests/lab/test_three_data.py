@@ -1,4 +1,4 @@
-"""Three servers with every role each, under load: one stops to keep data, then one dies for good.
+"""Three servers with every role each, under load: one dies for good, one stops to keep data, one joins.
 
 Nobody is told of either by more than the farm file and ``apply``.
 """
@@ -36,3 +36,11 @@ def test_three_become_two_and_a_third_vote(trio: Enduring) -> None:
 
     assert trio.change("three becomes the third vote", without_the_last) == []
     assert trio.lose("three") == []
+
+
+def test_two_and_a_third_vote_become_three(trio: Enduring) -> None:
+    def with_a_fourth(text: str) -> str:
+        return f'{text.rstrip()}\nfour  = {{ address = "10.0.0.5", roles = [{ALL}] }}\n'
+
+    assert trio.change("four keeps data, too", with_a_fourth) == []
+    assert trio.lose("two") == []
