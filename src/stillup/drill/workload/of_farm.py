@@ -1,5 +1,6 @@
 """Which workload a farm gets (pure)."""
 
+import math
 from dataclasses import replace
 
 from stillup.drill.history import Kind
@@ -25,9 +26,9 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
         farm: Through whose first virtual IP is asked.
         token: The unguessable part of the probe pages' path.
         first: The first number of each kind; every drill of a run has numbers of its own.
-        share: How much of the usual pace: 0.5 for half of it.
+        share: How much of the usual pace: 0.5 for half of it, on half as many open connections.
     """
-    loads = {kind: replace(load, per_s=load.per_s * share) for kind, load in LOADS.items()}
+    loads = {kind: _part(load, share) for kind, load in LOADS.items()}
     may_send = max(2, farm.balancer.maxconn_per_server * len(farm.having(Role.WEB)) // 2)
     loads[Kind.ROW] = _within(loads[Kind.ROW], int(may_send * _WRITERS_SHARE))
     loads[Kind.FILE] = _within(loads[Kind.FILE], may_send - loads[Kind.ROW].at_once)
@@ -47,6 +48,16 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
         first=first,
         loads=loads,
     )
+
+
+def _part(load: Load, share: float) -> Load:
+    """Return a part of the load.
+
+    Its connections are used as often as before: after a takeover each of them is reset when it is
+    used next, and with fewer uses that would go on for longer than the fault.
+    """
+    most = min(load.at_once, math.ceil(load.connections * share))
+    return replace(load, per_s=load.per_s * share, connections=most)
 
 
 def _seen(load: Load) -> Load:

@@ -120,7 +120,7 @@ def test_a_farm_is_asked_for_what_it_has_and_its_writers_stay_within_what_it_tak
     assert (whole.load(Kind.NEW).per_s, whole.load(Kind.KEPT).per_s) == (25.0, 175.0)
     assert (small.load(Kind.NEW).per_s, small.load(Kind.KEPT).per_s) == (200.0, 200.0)
     assert (whole.load(Kind.ROW), whole.load(Kind.FILE)) == (
-        Load(50.0, 15.0, 24, 24),
-        Load(10.0, 15.0, 12, 4),
+        Load(50.0, 15.0, 24, 12),
+        Load(10.0, 15.0, 12, 2),
     )
     assert (small.load(Kind.ROW), small.load(Kind.FILE).per_s) == (Load(100.0, 15.0, 6, 6), 0.0)
