@@ -113,6 +113,24 @@ def test_the_short_set_is_played_in_less_than_8_minutes_and_every_promise_is_kep
     assert time.monotonic() - began_s < 480
 
 
+def test_the_database_goes_on_though_who_is_left_of_a_running_group_is_no_majority(
+    farm: RunningLab,
+) -> None:
+    """Two of three votes die at once, and one of them stays away: MariaDB runs, and is nobody's member."""
+    away = "systemctl stop stillup-arbiter-alone.path && systemctl kill -s KILL stillup-arbiter"
+    farm.shell("web2", f"{away} && systemctl stop stillup-arbiter")
+    farm.shell("data2", "pkill -KILL -x mariadbd")
+    try:
+        both = "mariadb -N -B -e \"SHOW STATUS LIKE 'wsrep_cluster_%'\""
+        ends_s = time.monotonic() + 60
+        while not {"Primary", "2"} <= {*(told := farm.shell("data1", both, check=False)).split()}:
+            assert time.monotonic() < ends_s, told
+            time.sleep(0.5)
+    finally:
+        farm.shell("web2", "systemctl start stillup-arbiter stillup-arbiter-alone.path")
+        _await_whole(farm)
+
+
 def test_broken_stickiness_is_named(farm: RunningLab) -> None:
     with haproxy_with(farm, "/^ *cookie .* prefix/d; s/ cookie web[12]$//"):
         code, told = drilled(farm, "control")

@@ -27,6 +27,7 @@ from stillup.keeper.steps import (
 )
 
 QUERY_S = 3.0
+BOOTSTRAP = "wsrep_provider_pc_bootstrap"
 SETTLING_S = 2.0
 """How long systemd may take to show that it starts MariaDB."""
 WORDS = {
@@ -141,8 +142,13 @@ class OwnServer:
         self._start(position, ("--wsrep-new-cluster",), now_s)
 
     def _promote(self) -> None:
+        # Where MariaDB has the plugin wsrep_provider (Debian 13), each of Galera's options is a variable
+        # of its own, and the one that has them all is read-only.
         try:
-            self._mariadb.ask("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'")
+            if self._mariadb.ask(f"SHOW GLOBAL VARIABLES LIKE '{BOOTSTRAP}'").rows:
+                self._mariadb.ask(f"SET GLOBAL {BOOTSTRAP} = ON")
+            else:
+                self._mariadb.ask("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'")
         except (NoAnswer, Refused) as error:
             raise ServerFailed(f"MariaDB does not found: {error}") from error
 
