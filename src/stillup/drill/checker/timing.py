@@ -26,8 +26,9 @@ _PLURAL = {
     Kind.FILE: "files",
     Kind.DOWNLOAD: "downloads",
 }
-_DEAD = frozenset({Action.POWER_OFF, Action.REBOOT, Action.KILL, Action.HANG, Action.CUT})
-"""After these a server does nothing at all, so that the others can tell."""
+_DEAD = frozenset({Action.POWER_OFF, Action.KILL, Action.HANG, Action.CUT})
+"""While these last a server does nothing at all, so that the others can tell. One that reboots may be back
+within seconds, and a database that is joined holds its writers up for a moment."""
 _SILENT = frozenset({Action.POWER_OFF, Action.KILL, Action.CUT, Action.REBOOT})
 """After these the kernel of a web server says so or is silent: nothing is retried after a hang."""
 
