@@ -11,7 +11,8 @@
  * another one waits for a few seconds at most: a web server that died has its locks still, and
  * the kernel of the database server may take a quarter of an hour to notice (an answer that nobody
  * acknowledges is sent again and again, and no keepalive asks meanwhile). A page that lost its lock writes
- * its session all the same. Tried and rejected: memcached on every web server with replicas, which
+ * its session all the same, unless another one has written it since: a page that hung for long would put
+ * the session back to what it was before. Tried and rejected: memcached on every web server with replicas, which
  * forgets sessions as soon as one of them comes back empty.
  */
 
@@ -35,6 +36,8 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
     private ?string $key = null;
     /** @var array{data: string, touched: int}|null */
     private ?array $row = null;
+    /** What the database has of it, an expired one too; '' if nothing. */
+    private string $stored = '';
 
     public function open(string $path, string $name): bool
     {
@@ -63,11 +66,18 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
     public function write(string $id, string $data): bool
     {
         return $this->attempt(function () use ($id, $data): bool {
-            $this->run(
+            $known = $this->key === self::key($id);
+            $before = md5($this->stored);
+            $written = $this->run(
                 'INSERT INTO stillup_sessions (id, data, touched) VALUES (?, ?, ?)
-                 ON DUPLICATE KEY UPDATE data = VALUES(data), touched = VALUES(touched)',
-                [self::key($id), $data, time()],
+                 ON DUPLICATE KEY UPDATE touched = IF(? OR MD5(data) = ?, VALUES(touched), touched),
+                                         data = IF(? OR MD5(data) = ?, VALUES(data), data)',
+                [self::key($id), $data, time(), (int) !$known, $before, (int) !$known, $before],
             );
+            if ($written->rowCount() === 0 && $data !== $this->stored) {
+                error_log('sessions: another page has written the session since this one read it');
+            }
+            $this->stored = $data;
             return true;
         });
     }
@@ -102,6 +112,7 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
     {
         // The end of the connection is the end of the lock, whatever became of the page.
         $this->database = $this->key = $this->row = null;
+        $this->stored = '';
         return true;
     }
 
@@ -117,9 +128,10 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
             error_log('sessions: a session stayed locked for ' . self::LOCK_SECONDS . ' s; going on without its lock');
         }
         $oldest = time() - (int) ini_get('session.gc_maxlifetime');
-        $row = $this->run('SELECT data, touched FROM stillup_sessions WHERE id = ? AND touched >= ?', [$key, $oldest])->fetch();
+        $row = $this->run('SELECT data, touched FROM stillup_sessions WHERE id = ?', [$key])->fetch();
         $this->key = $key;
-        $this->row = $row === false ? null : ['data' => (string) $row['data'], 'touched' => (int) $row['touched']];
+        $this->stored = (string) ($row['data'] ?? '');
+        $this->row = ($row['touched'] ?? 0) < $oldest ? null : ['data' => $this->stored, 'touched' => (int) $row['touched']];
         return $this->row;
     }
 
