@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.lab.visitor import Visitor
 from stillup.lab.answers import cost
 from stillup.lab.asker import asking
 from stillup.parts.balancer import CLAIMS
+from stillup.parts.web import SESSIONS
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -49,6 +51,17 @@ def test_a_session_goes_on_after_its_database_was_away(farm: RunningLab, tmp_pat
     assert "set-cookie" not in page.head
     farm.stillup("--lab", "status", "--wait", "60")
     assert visitor.get().visits == 2
+
+
+def test_a_page_that_hung_does_not_put_its_session_back_to_what_it_was(farm: RunningLab) -> None:
+    script = b64encode((Path(__file__).parent / "session_pages.php").read_bytes()).decode()
+    settings = "/etc/php/8.4/fpm/pool.d/site-env.conf"
+    told = farm.shell(
+        "web1",
+        f"echo {script} | base64 -d > /root/pages.php; php /root/pages.php {settings} {SESSIONS}",
+    )
+
+    assert told.split() == ["newer", "newest"]
 
 
 def test_a_drained_web_server_keeps_nobody_even_after_a_reload(
