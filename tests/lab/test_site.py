@@ -61,7 +61,7 @@ def test_a_page_that_hung_does_not_put_its_session_back_to_what_it_was(farm: Run
         f"echo {script} | base64 -d > /root/pages.php; php /root/pages.php {settings} {SESSIONS}",
     )
 
-    assert told.split() == ["newer", "newest"]
+    assert told.split() == ["newer", "ended"]
 
 
 def test_a_drained_web_server_keeps_nobody_even_after_a_reload(

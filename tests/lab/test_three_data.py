@@ -1,6 +1,6 @@
 """Three servers with every role each, under load: one dies for good, one stops to keep data, one joins.
 
-Nobody is told of either by more than the farm file and ``apply``.
+Nobody is told of any of it by more than the farm file and ``apply``.
 """
 
 from collections.abc import Iterator

@@ -50,7 +50,8 @@ def observed(farm: Farm, vip: str = VIP, *, planned: bool = False) -> Iterator[S
         yield seen
         time.sleep(AFTER_S)
     finally:
-        seen.asked, heard = asker.stop(), watcher.stop()
+        heard = watcher.stop()
+        seen.asked = asker.stop()
     servers = {farm.hardware(name) for name in BALANCERS}
     seen.sightings = [
         sighting

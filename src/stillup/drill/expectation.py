@@ -64,13 +64,16 @@ def touches(farm: Farm, fault: Fault, role: Role) -> bool:
     """Tell whether a fault befalls who keeps the database or the files, or votes for them.
 
     Of the files also whether it befalls who has them mounted: what a web server locked while it
-    made a file stays locked until the storage knows that it is dead.
+    made a file stays locked until the storage knows that it is dead. What is planned takes nobody
+    away before others can do its work.
 
     Args:
         farm: The farm.
         fault: The fault.
         role: ``Role.DATABASE`` or ``Role.STORAGE``.
     """
+    if fault.planned:
+        return False
     members = {server.name for server in voters(farm, role)}
     webs = {web.name for web in farm.having(Role.WEB)}
     if fault.others:

@@ -144,3 +144,13 @@ def power_off(farm: Farm, names: frozenset[str]) -> Fault:
 
 def farm_keeps_balancers(farm: Farm, lost: frozenset[str]) -> bool:
     return not lost & {server.name for server in farm.having(Role.BALANCER)}
+
+
+def test_what_is_planned_takes_nobody_away() -> None:
+    planned = in_set(FARM, "planned")
+    assert not [
+        fault.name
+        for fault in planned
+        for role in (Role.DATABASE, Role.STORAGE)
+        if touches(FARM, fault, role)
+    ]

@@ -34,7 +34,7 @@ def settings_for(farm: Farm, token: str, *, first: int = 1, share: float = 1.0) 
     loads[Kind.FILE] = _within(loads[Kind.FILE], may_send - loads[Kind.ROW].at_once)
     if farm.tls.enabled:
         _move(loads, Kind.NEW, Kind.KEPT, 1 - _NEW_OVER_TLS)
-    loads = {kind: _seen(load) for kind, load in loads.items()}
+    loads = {kind: load if kind is Kind.DOWNLOAD else _seen(load) for kind, load in loads.items()}
     if not farm.having(Role.DATABASE):
         del loads[Kind.ROW], loads[Kind.SESSION]
     if not farm.site.shared:
@@ -62,7 +62,7 @@ def _part(load: Load, share: float) -> Load:
 
 def _seen(load: Load) -> Load:
     """Return the load, at a pace at which a gap is told from the pace; downloads have none."""
-    return replace(load, per_s=max(load.per_s, _LEAST_PER_S)) if load.per_s > 1 else load
+    return replace(load, per_s=max(load.per_s, _LEAST_PER_S))
 
 
 def _move(loads: dict[Kind, Load], giver: Kind, taker: Kind, share: float) -> None:

@@ -11,8 +11,8 @@
  * another one waits for a few seconds at most: a web server that died has its locks still, and
  * the kernel of the database server may take a quarter of an hour to notice (an answer that nobody
  * acknowledges is sent again and again, and no keepalive asks meanwhile). A page that lost its lock writes
- * its session all the same, unless another one has written it since: a page that hung for long would put
- * the session back to what it was before. Tried and rejected: memcached on every web server with replicas, which
+ * its session all the same, unless another one has written or ended it since: it would put the session
+ * back to what it was before. What it changed itself is lost then, and the log says so. Tried and rejected: memcached on every web server with replicas, which
  * forgets sessions as soon as one of them comes back empty.
  */
 
@@ -66,18 +66,27 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
     public function write(string $id, string $data): bool
     {
         return $this->attempt(function () use ($id, $data): bool {
-            $known = $this->key === self::key($id);
-            $before = md5($this->stored);
-            $written = $this->run(
-                'INSERT INTO stillup_sessions (id, data, touched) VALUES (?, ?, ?)
-                 ON DUPLICATE KEY UPDATE touched = IF(? OR MD5(data) = ?, VALUES(touched), touched),
-                                         data = IF(? OR MD5(data) = ?, VALUES(data), data)',
-                [self::key($id), $data, time(), (int) !$known, $before, (int) !$known, $before],
-            );
-            if ($written->rowCount() === 0 && $data !== $this->stored) {
-                error_log('sessions: another page has written the session since this one read it');
+            $row = $this->load($id);
+            [$key, $now, $before] = [self::key($id), time(), md5($this->stored)];
+            // A session that another page has ended since is not begun anew by this one.
+            $written = $row !== null
+                ? $this->run(
+                    'UPDATE stillup_sessions SET touched = ?, data = ? WHERE id = ? AND MD5(data) = ?',
+                    [$now, $data, $key, $before],
+                )
+                : $this->run(
+                    'INSERT INTO stillup_sessions (id, data, touched) VALUES (?, ?, ?)
+                     ON DUPLICATE KEY UPDATE touched = IF(MD5(data) = ?, VALUES(touched), touched),
+                                             data = IF(MD5(data) = ?, VALUES(data), data)',
+                    [$key, $data, $now, $before, $before],
+                );
+            // Nothing changed: it says so already, as when the answer to the first try was lost; or not.
+            if ($written->rowCount() === 0 && $this->stands($key) !== md5($data)) {
+                error_log('sessions: another page has written or ended the session since this one read it');
+                return true;
             }
             $this->stored = $data;
+            $this->row = ['data' => $data, 'touched' => $now];
             return true;
         });
     }
@@ -131,8 +140,17 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
         $row = $this->run('SELECT data, touched FROM stillup_sessions WHERE id = ?', [$key])->fetch();
         $this->key = $key;
         $this->stored = (string) ($row['data'] ?? '');
-        $this->row = ($row['touched'] ?? 0) < $oldest ? null : ['data' => $this->stored, 'touched' => (int) $row['touched']];
+        $this->row = $row === false || $row['touched'] < $oldest
+            ? null
+            : ['data' => $this->stored, 'touched' => (int) $row['touched']];
         return $this->row;
+    }
+
+    /** The hash of what the database has of a session now; null if nothing. */
+    private function stands(string $key): ?string
+    {
+        $found = $this->run('SELECT MD5(data) FROM stillup_sessions WHERE id = ?', [$key])->fetchColumn();
+        return $found === false ? null : (string) $found;
     }
 
     private function run(string $sql, array $values): \PDOStatement
