@@ -44,14 +44,15 @@ def observed(farm: Farm, vip: str = VIP, *, planned: bool = False) -> Iterator[S
     """
     seen = Seen()
     watcher, asker = farm.watcher(vip, arp_only=planned and ":" not in vip), farm.asker(vip)
-    heard: list[Sighting] = []
     try:
         time.sleep(BEFORE_S)
         yield seen
         time.sleep(AFTER_S)
     finally:
-        heard = watcher.stop()
-        seen.asked = asker.stop()
+        try:
+            heard = watcher.stop()
+        finally:
+            seen.asked = asker.stop()
     servers = {farm.hardware(name) for name in BALANCERS}
     seen.sightings = [
         sighting

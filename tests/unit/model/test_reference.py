@@ -17,6 +17,13 @@ from stillup.model.schema import TABLES
 
 ROOT = Path(__file__).resolve().parents[3]
 ANNOTATED = (ROOT / "examples/annotated.toml").read_text(encoding="utf-8")
+# heartbeat.toml is for the heartbeat without a farm: tests/unit/alone. Secrets are there once
+# somebody has brought an example up.
+EXAMPLES = sorted(
+    each
+    for each in (ROOT / "examples").glob("*.toml")
+    if each.name != "heartbeat.toml" and not each.name.endswith(".secrets.toml")
+)
 
 
 def up_to_date(path: Path, text: str) -> bool:
@@ -45,13 +52,7 @@ def test_every_key_is_on_the_reference_page_under_its_table_with_what_it_means()
 
 @pytest.mark.parametrize(
     "example",
-    # heartbeat.toml is for the heartbeat without a farm: tests/unit/alone. Secrets are there once
-    # somebody has brought an example up.
-    sorted(
-        each
-        for each in (ROOT / "examples").glob("*.toml")
-        if each.name != "heartbeat.toml" and not each.name.endswith(".secrets.toml")
-    ),
+    EXAMPLES,
     ids=lambda p: p.name,
 )
 def test_every_example_is_a_sound_farm(example: Path) -> None:
@@ -60,13 +61,7 @@ def test_every_example_is_a_sound_farm(example: Path) -> None:
 
 @pytest.mark.parametrize(
     "example",
-    # heartbeat.toml is for the heartbeat without a farm: tests/unit/alone. Secrets are there once
-    # somebody has brought an example up.
-    sorted(
-        each
-        for each in (ROOT / "examples").glob("*.toml")
-        if each.name != "heartbeat.toml" and not each.name.endswith(".secrets.toml")
-    ),
+    EXAMPLES,
     ids=lambda p: p.name,
 )
 def test_every_example_names_the_schema_in_its_first_line(example: Path) -> None:
