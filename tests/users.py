@@ -12,9 +12,7 @@ writes one JSON object when it ends, at the latest then, at once on SIGTERM.
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
 import signal
 import socket
 import ssl
@@ -23,6 +21,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from stillup.priority import preferred
 
 LONG_S = 0.02
 """Longer waits between two good answers are written down one by one."""
@@ -76,7 +76,8 @@ def longest_waits_s(
     """Return the longest wait at a move, and the longest at any other time.
 
     What this machine does at other times it may do at a move as well, so the second is how far
-    the first can be trusted. Waits up to ``LONG_S`` are not written down, and count as that.
+    the first can be trusted. For as long as this program was late itself nobody waited for the
+    farm, so that is taken off. Waits up to ``LONG_S`` are not written down, and count as that.
 
     Args:
         waits: As they are in what the program wrote.
@@ -88,7 +89,7 @@ def longest_waits_s(
         wait = each if isinstance(each, Wait) else Wait(**each)
         begun_s, ended_s = wait.from_s, wait.from_s + wait.lasted_s
         at_a_move = any(begun_s - NEAR_S < moved_s < ended_s + NEAR_S for moved_s in moves)
-        longest[at_a_move] = max(longest[at_a_move], wait.lasted_s)
+        longest[at_a_move] = max(longest[at_a_move], wait.lasted_s - wait.late_s)
     return longest[True], longest[False]
 
 
@@ -352,8 +353,7 @@ def main() -> None:
     """Be users as the arguments say."""
     wanted = arguments()
     # What else this machine does must not look like an outage.
-    with contextlib.suppress(OSError):
-        os.nice(-15)
+    preferred()
     users = Users(wanted)
     asyncio.run(users.run())
     wanted.output.write_text(json.dumps(vars(users.seen), default=asdict, indent=1))

@@ -1,15 +1,16 @@
 """Stands for HAProxy: answers every GET with its name, on every address, port 80 and 8405.
 
-``python web_server.py NAME PID_FILE``. Standard library only; the real HAProxy comes in the
+``python web_server.py NAME PID_FILE``. The real HAProxy comes in the
 lab tests.
 """
 
-import contextlib
 import os
 import selectors
 import socket
 import sys
 from pathlib import Path
+
+from stillup.priority import preferred
 
 PORTS = (80, 8405)
 
@@ -52,7 +53,6 @@ def one(
 
 if __name__ == "__main__":
     # What else this machine does must not look like an outage.
-    with contextlib.suppress(OSError):
-        os.nice(-15)
+    preferred()
     Path(sys.argv[2]).write_text(f"{os.getpid()}\n")
     serve(sys.argv[1])

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from stillup.deploy.events import Told
-from stillup.deploy.session import Sessions, lock_all, open_all, raise_all, until
+from stillup.deploy.session import Sessions, lock_all, open_all, part_of_state, raise_all, until
 from stillup.deploy.standing import BY_USER, Backend, backends
 from stillup.errors import ChangeRefused, InputRefused, ServerFailed
 from stillup.model.farm import Farm, Role
@@ -122,7 +122,7 @@ def _setting(web: str, *, drained: bool) -> Callable[[Connection], Awaitable[int
 
 
 async def _views(session: Connection) -> Mapping[str, Backend]:
-    seen = backends((await session.request("state")).get("haproxy"))
+    seen = backends(await part_of_state(session, "haproxy"))
     if seen is None:
         raise ServerFailed(f"{session.server.name}: its HAProxy does not answer")
     return seen

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stillup.deploy.drain import Tell
 from stillup.deploy.events import Told
-from stillup.deploy.session import Sessions, lock_all, open_all, until
+from stillup.deploy.session import Sessions, lock_all, open_all, part_of_state, until
 from stillup.errors import ChangeRefused, InputRefused, ServerFailed
 from stillup.model.farm import Farm, Role
 from stillup.node.message import Json, JsonObject
@@ -124,7 +124,7 @@ async def _move(sessions: Sessions, address: str, to: str | None) -> Moved | Non
 
 async def _seats(sessions: Sessions, address: str) -> Mapping[str, Seat]:
     async def ask(session: Connection) -> Seat:
-        return seat((await session.request("state")).get("heartbeat"), address)
+        return seat(await part_of_state(session, "heartbeat"), address)
 
     return await sessions.ask(ask)
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from stillup.deploy.failover import seat
-from stillup.deploy.session import until
+from stillup.deploy.session import part_of_state, until
 from stillup.errors import InputRefused, ServerFailed
 from stillup.model.farm import Farm, Role
 from stillup.node.message import JsonObject
@@ -58,7 +58,7 @@ async def force(farm: Farm, access: Access, forcing: Forcing) -> Sequence[str]:
         await session.request("vip", _question(forcing, go=True))
 
         async def holds() -> bool:
-            heartbeat = (await session.request("state")).get("heartbeat")
+            heartbeat = await part_of_state(session, "heartbeat")
             return all(seat(heartbeat, address).holding for address in wanted)
 
         if not await until(holds, within_s=HOLDS_WITHIN_S):

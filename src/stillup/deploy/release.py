@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stillup.deploy.events import Told
 from stillup.deploy.package import Package, pack
-from stillup.deploy.session import Sessions, lock_all, open_all, raise_all, together
+from stillup.deploy.session import Sessions, lock_all, open_all, part_of_state, raise_all, together
 from stillup.deploy.upload import Releases, aim, listed, switch, upload
 from stillup.errors import ChangeRefused, ChangeTakenBack
 from stillup.model.farm import Farm, Role
@@ -100,8 +100,8 @@ async def _web_servers(
     async with open_all(access, farm.having(Role.WEB)) as sessions:
         raise_all(sessions.unreached.values())
         await lock_all(sessions, what="release")
-        states = await sessions.ask(lambda session: session.request("state"))
-        ready = tuple(name for name, state in states.items() if state.get("manifest") is not None)
+        applied = await sessions.ask(lambda session: part_of_state(session, "manifest"))
+        ready = tuple(name for name, manifest in applied.items() if manifest is not None)
         if not ready:
             raise ChangeRefused("no web server is set up yet; `stillup apply` does it")
         yield sessions, ready

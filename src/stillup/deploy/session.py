@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from stillup.errors import StillupError
 from stillup.model.farm import Server
+from stillup.node.message import Json
 from stillup.servers.connection import Access, Connection
 
 T = TypeVar("T")
@@ -80,6 +81,16 @@ async def lock_all(sessions: Sessions, *, what: str) -> None:
 async def pause(seconds: float) -> None:
     """Let so much time pass: what is waited for is the time itself."""
     await asyncio.sleep(seconds)
+
+
+async def part_of_state(session: Connection, part: str) -> Json:
+    """Return one part of how a server stands; it looks at nothing else for that.
+
+    Args:
+        session: The server.
+        part: One of ``stillup.node.state.PARTS``.
+    """
+    return (await session.request("state", {"parts": [part]})).get(part)
 
 
 async def until(

@@ -6,7 +6,7 @@ still missing is told whenever it changes.
 
 from stillup.deploy.copies import copies
 from stillup.deploy.events import Report, Told
-from stillup.deploy.session import Sessions, until
+from stillup.deploy.session import Sessions, part_of_state, until
 from stillup.deploy.steps import AwaitWhole
 from stillup.errors import ServerFailed
 from stillup.model.farm import Role
@@ -48,7 +48,7 @@ async def await_whole(sessions: Sessions, step: AwaitWhole, report: Report) -> N
 
 
 async def _missing(session: Connection, role: Role) -> str:
-    copy = copies((await session.request("state")).get("copies")).get(role)
+    copy = copies(await part_of_state(session, "copies")).get(role)
     if copy is None:
         return f"says nothing of its copy of the {role}"
     return "" if copy.well else copy.why or "its copy is not whole"

@@ -6,7 +6,7 @@ from typing import Protocol, assert_never
 
 from stillup.deploy.events import Report, Told
 from stillup.deploy.package import Package
-from stillup.deploy.session import Sessions, pause, together, until
+from stillup.deploy.session import Sessions, part_of_state, pause, together, until
 from stillup.deploy.standing import BY_APPLY, Backend, Heartbeat, backends, changes, heartbeat
 from stillup.deploy.steps import (
     AwaitHolder,
@@ -310,11 +310,11 @@ async def _drain(session: Connection, web: str, *, drain: bool) -> int:
 
 
 async def _backends(session: Connection) -> Mapping[str, Backend] | None:
-    return backends((await session.request("state")).get("haproxy"))
+    return backends(await part_of_state(session, "haproxy"))
 
 
 async def _heartbeat(session: Connection) -> Heartbeat | None:
-    return heartbeat((await session.request("state")).get("heartbeat"))
+    return heartbeat(await part_of_state(session, "heartbeat"))
 
 
 def _words(event: JsonObject) -> str:

@@ -8,15 +8,13 @@ has only one of a kind cannot do better, and `stillup check` says so.
 from stillup.deploy.copies import copies, heir
 from stillup.deploy.drain import drain, undrain
 from stillup.deploy.failover import failover
-from stillup.deploy.session import open_all, raise_all
+from stillup.deploy.session import open_all, part_of_state, raise_all
 from stillup.drill.fault import Action, Fault
 from stillup.drill.looking import await_whole
 from stillup.drill.stage import Stage
 from stillup.drill.world import World
 from stillup.errors import ServerFailed
 from stillup.model.farm import Role, Server
-from stillup.node.message import JsonObject
-from stillup.servers.connection import Connection
 
 BACK_WITHIN_S = 240.0
 TAKE_WITHIN_S = 90.0
@@ -57,17 +55,11 @@ async def _give_away(stage: Stage, server: Server) -> None:
 async def _give_lead(stage: Stage, server: Server) -> None:
     async with open_all(stage.access, stage.farm.having(Role.DATABASE)) as sessions:
         raise_all(sessions.unreached.values())
-        told = await sessions.ask(_state)
-        seen = {
-            name: copies(state.get("copies")).get(Role.DATABASE) for name, state in told.items()
-        }
+        told = await sessions.ask(lambda session: part_of_state(session, "copies"))
+        seen = {name: copies(of_server).get(Role.DATABASE) for name, of_server in told.items()}
         mine = seen.pop(server.name)
         if mine is not None and mine.leads and (other := heir(seen)):
             stage.say(f"{other}: is written to from now on")
             await sessions.open[other].request(
                 "database", {"action": "take"}, within_s=TAKE_WITHIN_S
             )
-
-
-async def _state(session: Connection) -> JsonObject:
-    return await session.request("state")

@@ -8,6 +8,9 @@ for users who are not root), where SHA256 and SIZE are of the archive that ``pac
     or          failed REASON\n         and exit code 1; also instead of going on after "need"
     afterwards  the session of ``stillup.node.session`` on the same standard input and output
 
+The session gives way to what serves the farm's users: its processes have a niceness of 5, also where
+the kernel shares the processors out by session (autogroup, see sched(7)).
+
 The code stays in /usr/lib/stillup/node-SHA256 (imports are then compiled once); it is unpacked
 beside and renamed, so two controllers at once do not disturb each other. The newest two
 others are kept, for sessions that may still run from them.
@@ -26,6 +29,13 @@ import hashlib, io, os, pathlib, shutil, sys, time, zipfile
 digest, size = sys.argv[1], int(sys.argv[2])
 base = pathlib.Path("/usr/lib/stillup")
 home = base / ("node-" + digest)
+
+def give_way():
+    os.nice(5)
+    try:
+        pathlib.Path("/proc/self/autogroup").write_text("5")
+    except OSError:
+        pass  # Not every kernel has it.
 
 def say(word):
     sys.stdout.write(word + "\\n")
@@ -65,6 +75,7 @@ def tidy():
     for path in [*others[2:], *stale]:
         shutil.rmtree(path, ignore_errors=True)
 
+give_way()
 try:
     os.umask(0o022)
     base.mkdir(mode=0o755, parents=True, exist_ok=True)

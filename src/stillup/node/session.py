@@ -132,8 +132,11 @@ def _apply(session: Session, request: JsonObject) -> JsonObject:
     return {"changed": [as_json(change) for change in changed], "seconds": seconds}
 
 
-def _state(session: Session, _request: JsonObject) -> JsonObject:
-    return state(session.world)
+def _state(session: Session, request: JsonObject) -> JsonObject:
+    parts = request.get("parts", [])
+    if not isinstance(parts, list):
+        raise InputRefused("state: parts must be a list")
+    return state(session.world, [str(part) for part in parts])
 
 
 def _ask(_session: Session, request: JsonObject) -> JsonObject:

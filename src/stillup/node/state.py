@@ -17,11 +17,15 @@ release     the current release of the site; null if there is none
 manifest    {"at": seconds since 1970, "bundle": sha256}; null if nothing was ever applied
 unfinished  an apply was interrupted
 clock       seconds since 1970
+
+Who waits for one of them asks for that alone: all of them are a dozen processes, and a farm is
+waited for just when it has least to spare.
 """
 
 import os
+from collections.abc import Callable, Collection, Mapping
 
-from stillup.errors import ServerFailed
+from stillup.errors import InputRefused, ServerFailed
 from stillup.node import daemon, haproxy, release
 from stillup.node.compare import Known
 from stillup.node.copies import copies, has_group
@@ -43,32 +47,42 @@ ASKED = (
 )
 
 
-def state(world: World) -> JsonObject:
-    """Return how the server stands; the shape is above."""
+def state(world: World, parts: Collection[str] = ()) -> JsonObject:
+    """Return how the server stands; the shape is above.
+
+    Args:
+        world: This server.
+        parts: The keys that are wanted, and nothing else is looked at; none of them for all.
+
+    Raises:
+        InputRefused: If there is no such part.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise InputRefused(f"state: there is no part {part!r}")
     ours = known(world)
-    units = show(world, ours.units())
-    disk = os.statvfs(at(world, "/var"))
-    return {
-        "units": {name: unit.active for name, unit in units.items()},
-        "load": os.getloadavg()[0],
-        "disk_free": disk.f_bfree * disk.f_frsize,
-        "disk_size": disk.f_blocks * disk.f_frsize,
-        "uptime_s": _uptime_s(world),
-        "heartbeat": _heartbeat(world),
-        "haproxy": _haproxy(world),
-        "database": _database(world) if DATABASE_UNIT in units else None,
-        "copies": copies(world),
-        "has_group": has_group(world),
-        "shared": mounted(world),
-        "firewall": _firewall(world) if FIREWALL_UNIT in units else None,
-        "release": release.seen(world),
-        "manifest": _manifest(ours),
-        "unfinished": ours.journal is not None,
-        "clock": world.wall_s(),
-    }
+    return {part: look(world, ours) for part, look in PARTS.items() if part in parts or not parts}
 
 
-def _uptime_s(world: World) -> float:
+def _units(world: World, ours: Known) -> JsonObject:
+    return {name: unit.active for name, unit in show(world, ours.units()).items()}
+
+
+def _disk_free(world: World, _ours: Known) -> int:
+    disk = _disk(world)
+    return disk.f_bfree * disk.f_frsize
+
+
+def _disk_size(world: World, _ours: Known) -> int:
+    disk = _disk(world)
+    return disk.f_blocks * disk.f_frsize
+
+
+def _disk(world: World) -> os.statvfs_result:
+    return os.statvfs(at(world, "/var"))
+
+
+def _uptime_s(world: World, _ours: Known) -> float:
     # In a container /proc/uptime is the host's; since when init runs is the machine's own.
     text = (read_regular(at(world, "/proc/uptime")) or b"0").split()
     stat = (read_regular(at(world, "/proc/1/stat")) or b"").rpartition(b")")[2].split()
@@ -76,21 +90,23 @@ def _uptime_s(world: World) -> float:
     return round(float(text[0]) - began, 2)
 
 
-def _heartbeat(world: World) -> JsonObject | None:
+def _heartbeat(world: World, _ours: Known) -> JsonObject | None:
     try:
         return daemon.ask(world, {"op": "status"})
     except ServerFailed:
         return None
 
 
-def _haproxy(world: World) -> Json:
+def _haproxy(world: World, _ours: Known) -> Json:
     try:
         return [haproxy.as_json(target) for target in haproxy.targets(world)]
     except ServerFailed:
         return None
 
 
-def _database(world: World) -> JsonObject:
+def _database(world: World, ours: Known) -> JsonObject | None:
+    if DATABASE_UNIT not in ours.units():
+        return None
     ran = world.run(
         ["mariadb", "--batch", "--skip-column-names", f"--connect-timeout={DATABASE_S:.0f}"],
         stdin=ASKED.encode(),
@@ -106,12 +122,34 @@ def _database(world: World) -> JsonObject:
     }
 
 
-def _firewall(world: World) -> bool:
+def _firewall(world: World, ours: Known) -> bool | None:
+    if FIREWALL_UNIT not in ours.units():
+        return None
     # "active" only says that it was loaded once; another program may have flushed all rules.
     return world.run([*FIREWALL]).code == 0
 
 
-def _manifest(ours: Known) -> JsonObject | None:
+def _manifest(_world: World, ours: Known) -> JsonObject | None:
     if ours.manifest is None:
         return None
     return {"at": ours.manifest.at, "bundle": ours.manifest.bundle}
+
+
+PARTS: Mapping[str, Callable[[World, Known], Json]] = {
+    "units": _units,
+    "load": lambda _world, _ours: os.getloadavg()[0],
+    "disk_free": _disk_free,
+    "disk_size": _disk_size,
+    "uptime_s": _uptime_s,
+    "heartbeat": _heartbeat,
+    "haproxy": _haproxy,
+    "database": _database,
+    "copies": lambda world, _: copies(world),
+    "has_group": lambda world, _: has_group(world),
+    "shared": lambda world, _: mounted(world),
+    "firewall": _firewall,
+    "release": lambda world, _: release.seen(world),
+    "manifest": _manifest,
+    "unfinished": lambda _, ours: ours.journal is not None,
+    "clock": lambda world, _: world.wall_s(),
+}
