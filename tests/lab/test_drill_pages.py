@@ -29,6 +29,12 @@ def test_the_pages_say_what_was_done_and_go_without_a_trace(
         jar = str(tmp_path_factory.mktemp("visitor") / "jar")
         told = [pages.ask("session", "-c", jar, "-b", jar) for _ in range(3)]
         assert told == [(200, f"session {count} of {pages.token}") for count in (1, 2, 3)]
+        farm.shell("db1", "mariadb -e 'SET GLOBAL read_only = ON'")
+        try:
+            status, told_why = pages.ask("session", "-c", jar, "-b", jar)
+        finally:
+            farm.shell("db1", "mariadb -e 'SET GLOBAL read_only = OFF'")
+        assert (status, "was not stored" in told_why) == (500, True), "PHP only warns of it"
         for number in (1, 2, 9):
             assert pages.post(f"row?n={number}") == (200, f"row {number} of {pages.token}")
         assert pages.post("file?n=1") == (409, "no storage")

@@ -19,6 +19,9 @@ from stillup.parts.web import SESSIONS
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 WEBS = ("web1", "web2", "web3")
+NO_WEB_SERVER = (
+    "timeout 20 sh -c 'while curl -sf -o /dev/null 127.0.0.1:8405/ready; do sleep 0.2; done'"
+)
 
 
 def test_a_session_survives_each_web_server_and_php_itself(
@@ -49,6 +52,30 @@ def test_a_session_goes_on_after_its_database_was_away(farm: RunningLab, tmp_pat
         farm.shell("db1", "systemctl start mariadb")
     assert page.status == 503
     assert "set-cookie" not in page.head
+    farm.stillup("--lab", "status", "--wait", "60")
+    assert visitor.get().visits == 2
+
+
+def test_what_needs_no_database_is_served_while_every_health_page_says_no(
+    farm: RunningLab, tmp_path: Path
+) -> None:
+    visitor = Visitor(farm, tmp_path / "jar")
+    assert visitor.get().visits == 1
+    farm.shell("db1", "systemctl stop mariadb")
+    try:
+        for balancer in ("lb1", "lb2"):
+            farm.shell(balancer, NO_WEB_SERVER)
+        style, page = visitor.get("/style.css"), visitor.get()
+        home = visitor.get("/style.css").web
+        farm.stillup("--lab", "drain", "--force", home)
+        others = {visitor.get("/style.css").web for _ in range(6)}
+    finally:
+        farm.shell("db1", "systemctl start mariadb")
+        for web in WEBS:
+            farm.stillup("--lab", "undrain", web)
+    assert style.status == 200
+    assert (page.status, page.web in WEBS) == (503, True), "PHP itself says what it lacks"
+    assert home not in others, "a drained web server got users"
     farm.stillup("--lab", "status", "--wait", "60")
     assert visitor.get().visits == 2
 

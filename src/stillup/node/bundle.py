@@ -112,6 +112,10 @@ class Health:
     within_s: float = 15.0
 
 
+IF_THERE = "-"
+"""Before a sysctl's name, as in sysctl.d(5): not every kernel has it, and one without it does without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Everything one server should have."""

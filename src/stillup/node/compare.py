@@ -8,7 +8,7 @@ Debian package left it.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from stillup.node.bundle import Absent, Bundle, Directory, File, Link, Unit, User
+from stillup.node.bundle import IF_THERE, Absent, Bundle, Directory, File, Link, Unit, User
 from stillup.node.diff import Content, difference
 from stillup.node.disk import sha256
 from stillup.node.journal import Journal
@@ -172,6 +172,8 @@ def _sysctl_changes(bundle: Bundle, observed: Observed, known: Known) -> Iterato
     wanted = dict(bundle.sysctls)
     for key, value in wanted.items():
         now = observed.sysctls.get(key)
+        if now is None and key.startswith(IF_THERE):
+            continue
         if now is None:
             yield Change("sysctl", key, "add", f"-> {value}")
         elif now.split() != value.split():

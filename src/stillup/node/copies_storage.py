@@ -1,6 +1,7 @@
 """What this server says of the shared storage, where several servers keep it: its copy, its mount.
 
-Daemons look and write down what they saw, so this is quick whatever hangs.
+Daemons look and write down what they saw, so this is quick whatever hangs. What they saw is some seconds
+old; which files are behind is read here and now, so that a copy is not called whole that has just stopped being it.
 """
 
 import json
@@ -13,6 +14,8 @@ SETTINGS = "/etc/stillup/storage.json"
 STATE = "/run/stillup/storage/state.json"
 MOUNT = "/etc/stillup/shared.json"
 WATCHED = "/run/stillup/shared.json"
+INDEX = "/srv/stillup/brick/data/.glusterfs/indices/xattrop"
+"""Of each file that another server's copy lacks something of, an entry; and Gluster's own "xattrop-" ones."""
 OLD_S = 15.0
 
 
@@ -24,6 +27,8 @@ def look(world: World) -> JsonObject | None:
         return None
     told = _read(world, STATE)
     why = _silent(world, STATE, "the storage's keeper does not look") or str(told.get("why", ""))
+    if not why and (count := _behind(world)):
+        why = f"{count} {'file is' if count == 1 else 'files are'} still to heal"
     return {
         "well": not why and told.get("well") is True,
         "why": why,
@@ -32,6 +37,14 @@ def look(world: World) -> JsonObject | None:
         "born": told.get("born") is True,
         "size": _size(told),
     }
+
+
+def _behind(world: World) -> int:
+    try:
+        names = [place.name for place in at(world, INDEX).iterdir()]
+    except OSError:
+        return 0
+    return sum(not name.startswith("xattrop-") for name in names)
 
 
 def _size(told: JsonObject) -> int:

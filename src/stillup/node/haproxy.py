@@ -21,7 +21,9 @@ from stillup.node.world import World, at
 SOCKET = "/run/haproxy/admin.sock"
 STATE_FILE = "/var/lib/haproxy/server-state"
 NOTE = "/var/lib/stillup/drained-by-apply.json"
-BACKEND = "site"
+BACKENDS = ("site", "anyway")
+"""Those with the web servers: of the first it is told how they stand. A HAProxy that runs with an older
+configuration may not have the second yet."""
 BY_USER = "user"
 BY_APPLY = "apply"
 ANSWER_S = 3.0
@@ -110,24 +112,19 @@ def drain(world: World, server: str, *, drain: bool, by: str = BY_USER) -> int:
     Raises:
         ServerFailed: If HAProxy does not know the server, or does not answer.
     """
-    target = _target(world, server)
+    target, *others = _targets(world, server)
     if by == BY_APPLY and target.drained_by == BY_USER:
-        return target.sessions
+        return sum(each.sessions for each in (target, *others))
     # The note comes before the drain and goes after it, so that a drain of ours is never
     # taken for the user's, whenever this is interrupted.
     if drain:
         _note(world, server, ours=by == BY_APPLY)
-    # The state keeps new users away; the weight is what the configuration sees, which then
-    # sends the users of old sessions elsewhere as well.
-    if target.drain != drain or (target.weight == 0) != drain:
-        for word in ("state drain", "weight 0%") if drain else ("weight 100%", "state ready"):
-            answer = ask(world, f"set server {BACKEND}/{server} {word}").strip()
-            if answer:
-                raise ServerFailed(f"HAProxy did not set {server} to {word}: {answer}")
+    for each in (*others, target):
+        _set(world, each, drain=drain)
     save_state(world)
     if not drain:
         _note(world, server, ours=False)
-    return _target(world, server).sessions
+    return sum(each.sessions for each in _targets(world, server))
 
 
 def save_state(world: World) -> None:
@@ -137,11 +134,23 @@ def save_state(world: World) -> None:
     write_whole(place, ask(world, "show servers state").encode(), 0o644)
 
 
-def _target(world: World, server: str) -> Target:
-    for target in targets(world):
-        if (target.backend, target.server) == (BACKEND, server):
-            return target
-    raise ServerFailed(f"HAProxy has no server {server} in its backend {BACKEND}")
+def _set(world: World, target: Target, *, drain: bool) -> None:
+    # The state keeps new users away; the weight is what the configuration sees, which then
+    # sends the users of old sessions elsewhere as well.
+    if target.drain == drain and (target.weight == 0) == drain:
+        return
+    for word in ("state drain", "weight 0%") if drain else ("weight 100%", "state ready"):
+        answer = ask(world, f"set server {target.backend}/{target.server} {word}").strip()
+        if answer:
+            raise ServerFailed(f"HAProxy did not set {target.server} to {word}: {answer}")
+
+
+def _targets(world: World, server: str) -> list[Target]:
+    """Return a web server in each of ``BACKENDS`` that has it, in their order."""
+    found = {each.backend: each for each in targets(world) if each.server == server}
+    if BACKENDS[0] not in found:
+        raise ServerFailed(f"HAProxy has no server {server} in its backend {BACKENDS[0]}")
+    return [found[backend] for backend in BACKENDS if backend in found]
 
 
 def _by(server: str, ours: frozenset[str]) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stillup.errors import ServerFailed
+from stillup.node.bundle import IF_THERE
 from stillup.node.world import World, at
 
 
@@ -30,6 +31,7 @@ def write_sysctl(world: World, key: str, value: str) -> None:
 
 
 def _place(world: World, key: str) -> Path:
+    key = key.removeprefix(IF_THERE)
     # As sysctl(8) has it: the first separator says which one it is, so that
     # net/ipv4/conf/eth0.100/arp_ignore can be written too.
     dot, slash = key.find("."), key.find("/")

@@ -143,7 +143,8 @@ def provider_options(tls: Tls) -> str:
         "evs.inactive_check_period": "PT0.25S",
         "evs.suspect_timeout": "PT1.5S",
         "evs.inactive_timeout": "PT3S",
-        "evs.install_timeout": "PT3S",
+        "evs.install_timeout": "PT1.5S",
+        "evs.join_retrans_period": "PT0.3S",
         "gmcast.peer_timeout": "PT1.5S",
     }
     return ";".join(f"{key}={value}" for key, value in options.items())

@@ -112,14 +112,20 @@ def test_folders_and_accounts_are_put_right_not_replaced() -> None:
 
 
 def test_sysctls_are_compared_by_value_and_go_back_when_no_longer_wanted() -> None:
-    bundle = Bundle("shop", "web1", sysctls=(("a.b", "1 2"), ("c.d", "5"), ("e.f", "1")))
+    bundle = Bundle(
+        "shop",
+        "web1",
+        sysctls=(("a.b", "1 2"), ("c.d", "5"), ("e.f", "1"), ("-g.h", "1"), ("-i.j", "1")),
+    )
     known = Known(Manifest(0.0, "", "", sysctls={"old.key": "7", "gone.key": "1"}))
     values = {"a.b": "1 2", "c.d": "4", "e.f": None, "old.key": "8", "gone.key": None}
+    values |= {"-g.h": "0", "-i.j": None}
     observed = Observed(sysctls=values)
     changes = differences(bundle, observed, known)
     assert [change for change in changes if change.kind == "sysctl"] == [
         Change("sysctl", "c.d", "change", "4 -> 5"),
         Change("sysctl", "e.f", "add", "-> 1"),
+        Change("sysctl", "-g.h", "change", "0 -> 1"),
         Change("sysctl", "old.key", "remove", "8 -> 7"),
     ]
 

@@ -40,6 +40,16 @@ def test_a_copy_as_its_keeper_saw_it(world: Folder) -> None:
     assert copies_storage.look(world) == copy(well=False, why="7 files are still to heal")
 
 
+def test_a_file_that_is_behind_since_the_keeper_looked_counts_at_once(world: Folder) -> None:
+    put(world, copies_storage.SETTINGS, GIVEN)
+    put(world, copies_storage.STATE, WELL, age_s=5)
+    for entry in ("xattrop-4a7e", "11111111-0000-0000-0000-000000000001"):
+        put(world, f"{copies_storage.INDEX}/{entry}", "")
+    assert copies_storage.look(world) == copy(well=False, why="1 file is still to heal")
+    put(world, f"{copies_storage.INDEX}/22222222-0000-0000-0000-000000000002", "")
+    assert copies_storage.look(world) == copy(well=False, why="2 files are still to heal")
+
+
 def test_a_keeper_that_does_not_look_is_no_well_copy(world: Folder) -> None:
     put(world, copies_storage.SETTINGS, GIVEN)
     silent = "the storage's keeper does not look"

@@ -196,11 +196,15 @@ STATES = """1
 4 site 1 web1 10.0.0.4 2 0 1
 4 site 2 web2 10.0.0.5 2 8 1
 4 site 3 web3 10.0.0.6 0 12 1
+5 anyway 1 web1 10.0.0.4 2 0 1
+5 anyway 2 web2 10.0.0.5 2 0 1
 """
 STATS = """# pxname,svname,qcur,scur,status,weight,lastchg,check_status,last_chk
 site,web1,0,3,UP,1,17,L7OK,
 site,web2,0,1,DRAIN,0,5,L7OK,
 site,web3,0,,DOWN,1,,L7STS,Not Found
+anyway,web1,0,4,UP,1,17,L4OK,
+anyway,web2,0,,UP,1,17,L4OK,
 """
 
 
@@ -237,9 +241,10 @@ def balancer(tmp_path: Path) -> Iterator[tuple[Folder, list[str]]]:
 def test_a_balancer_tells_every_server_and_which_are_drained(
     balancer: tuple[Folder, list[str]],
 ) -> None:
-    found = [(item.server, item.status, item.drain) for item in haproxy.targets(balancer[0])]
+    seen = [item for item in haproxy.targets(balancer[0]) if item.backend == "site"]
+    found = [(item.server, item.status, item.drain) for item in seen]
     assert found == [("web1", "UP", False), ("web2", "DRAIN", True), ("web3", "DOWN", True)]
-    assert [item.check for item in haproxy.targets(balancer[0])] == [
+    assert [item.check for item in seen] == [
         "L7OK",
         "L7OK",
         "L7STS Not Found",
@@ -250,16 +255,26 @@ def test_a_drain_is_asked_for_once_and_saved_each_time(
     balancer: tuple[Folder, list[str]],
 ) -> None:
     world, asked = balancer
-    assert haproxy.drain(world, "web1", drain=True) == 3
-    assert haproxy.drain(world, "web2", drain=True) == 1
+    # In both backends, and its users in either are waited for.
+    assert haproxy.drain(world, "web1", drain=True) == 7
     assert [word for word in asked if word.startswith("set")] == [
+        "set server anyway/web1 state drain",
+        "set server anyway/web1 weight 0%",
         "set server site/web1 state drain",
         "set server site/web1 weight 0%",
     ]
+    # What is so already is not set again; an older configuration has one backend only.
+    asked.clear()
+    assert haproxy.drain(world, "web3", drain=True) == 0
+    assert [word for word in asked if word.startswith("set")] == [
+        "set server site/web3 state drain",
+        "set server site/web3 weight 0%",
+    ]
+    asked.clear()
     saved = world.root / "var/lib/haproxy/server-state"
     assert saved.read_text() == STATES + "\n"
     assert haproxy.drain(world, "web2", drain=False) == 1
-    assert [word for word in asked if word.startswith("set")][2:] == [
+    assert [word for word in asked if word.startswith("set")] == [
         "set server site/web2 weight 100%",
         "set server site/web2 state ready",
     ]

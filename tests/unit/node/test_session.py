@@ -22,6 +22,7 @@ from stillup.node.lock import Lock
 from stillup.node.message import Json, JsonObject
 from stillup.node.requests import Session
 from stillup.node.session import OPERATIONS
+from stillup.node.state import PARTS
 
 SOURCE = Path(__file__).parents[3] / "src"
 
@@ -279,3 +280,18 @@ def test_a_controller_that_says_empty_lines_keeps_its_session() -> None:
         process.stdin.write(request[20:])
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["id"] == 1
+
+
+def test_a_part_of_the_state_is_asked_for_without_a_look_at_the_others(world: Folder) -> None:
+    (part,) = talk(world, {"op": "state", "id": 1, "parts": ["manifest", "unfinished"]})
+    assert part["result"] == {"manifest": None, "unfinished": False}
+    assert world.calls == []
+
+    (whole,) = talk(world, {"op": "state", "id": 2})
+    assert isinstance(whole["result"], dict)
+    assert set(whole["result"]) == set(PARTS)
+    (refused,) = talk(world, {"op": "state", "id": 3, "parts": ["weather"]})
+    assert refused["error"] == {
+        "code": "input-refused",
+        "message": "state: there is no part 'weather'",
+    }
