@@ -35,7 +35,8 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
     words += ["--pace", str(PACE), "--seconds", str(LASTING_S), "--output", str(output)]
     program = applied.client_command(sys.executable, str(ROOT / "tests/users.py"), *words)
     access = lab_access(applied.farm, applied.farm_path)
-    with subprocess.Popen(program) as asking:
+    # They prefer their session.
+    with subprocess.Popen(program, start_new_session=True) as asking:
         begun_s = time.monotonic()
         took: list[Moved] = []
         for number in range(MOVES):

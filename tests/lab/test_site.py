@@ -46,7 +46,6 @@ def test_a_session_goes_on_after_its_database_was_away(farm: RunningLab, tmp_pat
     assert visitor.get().visits == 1
     farm.shell("db1", "systemctl stop mariadb")
     try:
-        # At once, before the balancers answer instead of PHP.
         page = visitor.get()
     finally:
         farm.shell("db1", "systemctl start mariadb")

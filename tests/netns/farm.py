@@ -166,7 +166,9 @@ class Farm:
     def start_service(self, name: str) -> None:
         """Start what stands for HAProxy and wait until it listens."""
         argv = [*self.enter(name), sys.executable, str(HERE / "web_server.py"), name]
-        started = subprocess.Popen([*argv, str(self._pid_file(name))], stdout=subprocess.PIPE)
+        argv.append(str(self._pid_file(name)))
+        # It prefers its session.
+        started = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)
         self.services[name] = started
         assert started.stdout is not None
         with started.stdout as said:

@@ -172,7 +172,8 @@ class Users:
     def __init__(self, enter: Sequence[str], words: Sequence[str], output: Path) -> None:
         self._output = output
         argv = [*enter, sys.executable, str(USERS), *words, "--output", str(output)]
-        self._process = subprocess.Popen(argv)
+        # It prefers its session.
+        self._process = subprocess.Popen(argv, start_new_session=True)
 
     def seen(self) -> Seen:
         """Wait until they have gone, and return what they met with."""

@@ -13,7 +13,7 @@ from stillup.cli.arguments import Subparsers
 from stillup.cli.context import load_farm, load_secrets
 from stillup.errors import EXIT_DONE, InputRefused
 from stillup.model.farm import Secrets
-from stillup.node.bundle import Bundle, Facts
+from stillup.node.bundle import IF_THERE, Bundle, Facts
 
 MARK = ".made-by-stillup-render"
 PHP = {12: "8.2", 13: "8.4"}
@@ -110,6 +110,11 @@ def _folder(root: Path, path: str) -> Path:
     return folder
 
 
+def _setting(name: str, value: str) -> str:
+    if_there = " (where the kernel has it)" if name.startswith(IF_THERE) else ""
+    return f"{name.removeprefix(IF_THERE)} = {value}{if_there}"
+
+
 def _rest(bundle: Bundle) -> str:
     """Tell what belongs to a server beside its files."""
     parts: dict[str, list[str]] = {
@@ -119,7 +124,7 @@ def _rest(bundle: Bundle) -> str:
             f"{folder.mode:04o} {folder.owner}:{folder.group} {folder.path}"
             for folder in bundle.directories
         ],
-        "kernel settings": [f"{name} = {value}" for name, value in bundle.sysctls],
+        "kernel settings": [_setting(name, value) for name, value in bundle.sysctls],
         "files": [
             f"{file.mode:04o} {file.owner}:{file.group} {file.path}"
             f"{' (secret)' if file.secret else ''}"

@@ -107,7 +107,7 @@ def _require_another(views: Mapping[str, Mapping[str, Backend]], web: str) -> No
     for balancer, seen in views.items():
         if not any(view.up and not view.drained_by for name, view in seen.items() if name != web):
             raise ChangeRefused(
-                f"{web} is the last web server that {balancer} can send users to, so it was left "
+                f"{web} is the last web server that {balancer} finds well, so it was left "
                 "in use; --force drains it all the same"
             )
 

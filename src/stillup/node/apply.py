@@ -312,8 +312,9 @@ def _refresh_manifest(work: Work) -> None:
 
 
 def _manifest(work: Work, journal: Journal) -> Manifest:
-    originals = work.known.sysctls()
+    # What this kernel does not have had no value before, and gets none back.
     found = {key: value for key, value in work.observed.sysctls.items() if value is not None}
+    before = {**found, **work.known.sysctls()}
     earlier = work.known.manifest.folders if work.known.manifest else ()
     new = (path for path, before in journal.directories.items() if before is None)
     folders = {*earlier, *new} - {directory.path for directory in work.bundle.directories}
@@ -323,6 +324,6 @@ def _manifest(work: Work, journal: Journal) -> Manifest:
         completes=journal.key,
         paths=paths.wanted_stamps(work.bundle),
         units=tuple(unit.name for unit in work.bundle.units),
-        sysctls={key: {**found, **originals}.get(key, "") for key, _ in work.bundle.sysctls},
+        sysctls={key: before[key] for key, _ in work.bundle.sysctls if key in before},
         folders=tuple(sorted(path for path in folders if at(work.world, path).is_dir())),
     )

@@ -1,7 +1,7 @@
 """What this server says of the shared storage, where several servers keep it: its copy, its mount.
 
-Daemons look and write down what they saw, so this is quick whatever hangs. What they saw is some seconds
-old; which files are behind is read here and now, so that a copy is not called whole that has just stopped being it.
+Daemons look and write down what they saw, so that a storage that hangs is not asked. What they saw is some seconds
+old; whether a file is behind is read here and now, so that a copy is not called whole that has just stopped being it.
 """
 
 import json

@@ -73,7 +73,7 @@ final class Probe
         // It says true whatever becomes of it; that the session was not stored is a warning.
         error_clear_last();
         session_write_close();
-        if (($warning = error_get_last()) !== null) {
+        if (str_contains(($warning = error_get_last())['message'] ?? '', 'session')) {
             throw new RuntimeException("the session was not stored: {$warning['message']}");
         }
         return "session $count of {$this->token}";

@@ -113,16 +113,15 @@ def drain(world: World, server: str, *, drain: bool, by: str = BY_USER) -> int:
         ServerFailed: If HAProxy does not know the server, or does not answer.
     """
     target, *others = _targets(world, server)
-    if by == BY_APPLY and target.drained_by == BY_USER:
-        return sum(each.sessions for each in (target, *others))
+    kept = by == BY_APPLY and target.drained_by == BY_USER
     # The note comes before the drain and goes after it, so that a drain of ours is never
-    # taken for the user's, whenever this is interrupted.
-    if drain:
+    # taken for the user's, whenever this is interrupted; and what is told of goes first, and last.
+    if drain and not kept:
         _note(world, server, ours=by == BY_APPLY)
-    for each in (*others, target):
-        _set(world, each, drain=drain)
+    for each in (target, *others) if drain or kept else (*others, target):
+        _set(world, each, drain=drain or kept)
     save_state(world)
-    if not drain:
+    if not drain and not kept:
         _note(world, server, ours=False)
     return sum(each.sessions for each in _targets(world, server))
 

@@ -8,8 +8,8 @@ for users who are not root), where SHA256 and SIZE are of the archive that ``pac
     or          failed REASON\n         and exit code 1; also instead of going on after "need"
     afterwards  the session of ``stillup.node.session`` on the same standard input and output
 
-The session gives way to what serves the farm's users: its processes have a niceness of 5, also where
-the kernel shares the processors out by session (autogroup, see sched(7)).
+The session's own process gives way to what serves the farm's users, as far as the kernel shares the processors out by
+niceness: 5, for its session as well (autogroup, see sched(7)).
 
 The code stays in /usr/lib/stillup/node-SHA256 (imports are then compiled once); it is unpacked
 beside and renamed, so two controllers at once do not disturb each other. The newest two

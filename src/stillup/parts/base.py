@@ -62,7 +62,7 @@ SYSCTLS_INSIDE = (
     # loses every third packet is then slow instead of away. Longer than an acknowledgement is put off (40 ms).
     (f"{IF_THERE}net.ipv4.tcp_rto_min_us", "50000"),
 )
-"""For servers that speak within the farm only: users may be farther away and acknowledge later. From Linux 6.11 on."""
+"""Not for balancers: their users may be far away and acknowledge later. From Linux 6.11 on."""
 
 SYSCTLS6 = (("net.ipv6.ip_nonlocal_bind", "1"),)
 """As its counterpart above; only for a farm with IPv6, as a kernel without it has no such key."""

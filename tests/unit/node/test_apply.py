@@ -120,6 +120,29 @@ def test_the_second_apply_changes_nothing_and_starts_few_processes(world: Folder
     assert [call[0] for call in world.calls] == ["dpkg-query", "systemctl", "marked"]
 
 
+def test_a_setting_that_not_every_kernel_has_comes_with_the_kernel_and_goes_with_the_farm_file(
+    world: Folder,
+) -> None:
+    optional = ("-net.ipv4.tcp_rto_min_us", "50000")
+    wanted = bundle(sysctls=(*bundle().sysctls, optional))
+    assert not [told for told in run(world, wanted) if "rto_min" in told]
+    assert "-net.ipv4.tcp_rto_min_us = 50000\n" in text(world, "/etc/sysctl.d/90-stillup.conf")
+    assert plan(world, wanted) == []
+
+    # The next kernel has it, and sysctl.d set it at boot.
+    setting = world.root / "proc/sys/net/ipv4/tcp_rto_min_us"
+    setting.parent.mkdir(parents=True, exist_ok=True)
+    setting.write_text("50000\n")
+    assert plan(world, wanted) == []
+    assert not [told for told in run(world, bundle()) if told.startswith("sysctl")]
+
+    setting.write_text("200000\n")
+    assert "sysctl -net.ipv4.tcp_rto_min_us change" in run(world, wanted)
+    assert text(world, "/proc/sys/net/ipv4/tcp_rto_min_us").split() == ["50000"]
+    assert "sysctl -net.ipv4.tcp_rto_min_us remove" in run(world, bundle())
+    assert text(world, "/proc/sys/net/ipv4/tcp_rto_min_us").split() == ["200000"]
+
+
 def test_a_changed_file_reloads_only_its_unit(world: Folder) -> None:
     run(world, bundle())
     assert run(world, bundle("better\n")) == [

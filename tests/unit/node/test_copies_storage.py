@@ -8,6 +8,7 @@ import pytest
 from tests.unit.node.scripted import Folder
 from tests.unit.node.test_apply import server
 
+from stillup.keeper import storage_gluster
 from stillup.node import copies_storage
 from stillup.node.message import JsonObject
 
@@ -42,6 +43,7 @@ def test_a_copy_as_its_keeper_saw_it(world: Folder) -> None:
 
 def test_a_file_that_is_behind_since_the_keeper_looked_counts_at_once(world: Folder) -> None:
     put(world, copies_storage.SETTINGS, GIVEN)
+    assert Path(copies_storage.INDEX) == storage_gluster.INDEX
     put(world, copies_storage.STATE, WELL, age_s=5)
     for entry in ("xattrop-4a7e", "11111111-0000-0000-0000-000000000001"):
         put(world, f"{copies_storage.INDEX}/{entry}", "")

@@ -32,6 +32,7 @@ def start(base: Path) -> "subprocess.Popen[bytes]":
         [sys.executable, "-I", "-c", program, DIGEST, str(len(ARCHIVE))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        start_new_session=True,  # it lowers its session
     )
 
 

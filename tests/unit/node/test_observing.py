@@ -159,6 +159,7 @@ def test_a_kernel_setting_is_written_where_it_is_and_refused_where_it_is_not(
     assert read_sysctl(world, "net.ipv4.ip_local_port_range") == "32768 60999"
     write_sysctl(world, "net/ipv4/conf/eth0.100/arp_ignore", "1")
     assert read_sysctl(world, "net.ipv4.conf.eth0/100.arp_ignore") == "1"
+    assert read_sysctl(world, "-net.ipv4.ip_local_port_range") == "32768 60999"
     assert read_sysctl(world, "no.such") is None
     with pytest.raises(ServerFailed, match=r"sysctl no\.such = 1 was not taken: there is no such"):
         write_sysctl(world, "no.such", "1")
@@ -258,10 +259,17 @@ def test_a_drain_is_asked_for_once_and_saved_each_time(
     # In both backends, and its users in either are waited for.
     assert haproxy.drain(world, "web1", drain=True) == 7
     assert [word for word in asked if word.startswith("set")] == [
-        "set server anyway/web1 state drain",
-        "set server anyway/web1 weight 0%",
         "set server site/web1 state drain",
         "set server site/web1 weight 0%",
+        "set server anyway/web1 state drain",
+        "set server anyway/web1 weight 0%",
+    ]
+    # An apply leaves it to the user who drained it, but not half.
+    asked.clear()
+    assert haproxy.drain(world, "web2", drain=False, by=haproxy.BY_APPLY) == 1
+    assert [word for word in asked if word.startswith("set")] == [
+        "set server anyway/web2 state drain",
+        "set server anyway/web2 weight 0%",
     ]
     # What is so already is not set again; an older configuration has one backend only.
     asked.clear()

@@ -59,6 +59,7 @@ async def pumped(process: Process, *argv: str) -> None:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # it lowers its session
     )
     assert child.stdin is not None
     assert child.stdout is not None

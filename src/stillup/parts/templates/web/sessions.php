@@ -83,7 +83,7 @@ final class Sessions implements \SessionHandlerInterface, \SessionUpdateTimestam
             // Nothing changed: it says so already, as when the answer to the first try was lost; or not.
             if ($written->rowCount() === 0 && $this->stands($key) !== md5($data)) {
                 error_log('sessions: another page has written or ended the session since this one read it');
-                return true;
+                return false;
             }
             $this->stored = $data;
             $this->row = ['data' => $data, 'touched' => $now];
