@@ -25,6 +25,7 @@ MARK = "trusted.glusterfs.volume-id"
 OWN_FOLDER = ".glusterfs"
 INDEX = Path(BRICK) / OWN_FOLDER / "indices/xattrop"
 HEAL_MOUNT = Path("/run/stillup/storage/heal")
+SECOND_NAME = ".stillup-heal"
 MOST_HEALED = 500
 """At once, so that the keeper goes on looking: what it saw last is soon too old."""
 
@@ -35,6 +36,7 @@ class Gluster:
 
     settings: StorageSettings
     pending_from_s: float | None = field(default=None)
+    unsure_from_s: float | None = field(default=None)
     compared: bool = False
     """Whether the copies were compared since every member was connected last."""
 
@@ -51,6 +53,10 @@ class Gluster:
         elif self.pending_from_s is None:
             self.pending_from_s = now_s
         unsure = self._is_unsure(pool, pending)
+        if not unsure:
+            self.unsure_from_s = None
+        elif self.unsure_from_s is None:
+            self.unsure_from_s = now_s
         return Storage(
             answers=True,
             volume=pool.volume,
@@ -62,6 +68,7 @@ class Gluster:
             pending=pending,
             pending_since_s=0.0 if self.pending_from_s is None else now_s - self.pending_from_s,
             unsure=unsure,
+            unsure_since_s=0.0 if self.unsure_from_s is None else now_s - self.unsure_from_s,
             whole=self._whole(pool.volume),
         )
 
@@ -141,8 +148,13 @@ class Gluster:
         Its own healer passes over a file that was made while a server was joining and that is
         missing there; looking it up by its name makes it there. With thousands of files behind, Gluster's
         healer is at work and its list takes minutes: that is left alone, and this looks later again.
+
+        A file that was under way while a brick came is on the others with a mark that no index of missed
+        names holds, and a look does not bring it (0912). Giving it a second name for a moment does: that fails
+        where the file is missing, and so the folder is known to be behind there.
         """
-        self.pending_from_s = None
+        anew = not _pending()
+        self.pending_from_s = self.unsure_from_s = None
         code, told = _run([*_GLUSTER, "heal", VOLUME, "info"])
         if code:
             raise ServerFailed(f"gluster volume heal info: {_last(told)}")
@@ -156,6 +168,10 @@ class Gluster:
         try:
             paths = [f"{HEAL_MOUNT}{path}" for path in names[:MOST_HEALED]]
             _run(["stat", "--format=", "--", str(HEAL_MOUNT), *paths])
+            for path in paths if anew else ():
+                beside = f"{Path(path).parent}/{SECOND_NAME}"
+                _run(["ln", "--force", "--physical", "--", path, beside])
+                _run(["rm", "--force", "--", beside])
         finally:
             _run(["umount", "--lazy", str(HEAL_MOUNT)])
         _do("heal", VOLUME)

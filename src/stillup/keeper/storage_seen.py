@@ -63,6 +63,8 @@ class Storage:
     """How many files this server knows to be behind on another one."""
     pending_since_s: float = 0.0
     """For how long there has been at least one."""
+    unsure_since_s: float = 0.0
+    """For how long ``unsure`` has been so."""
     unsure: bool = False
     """Every member is connected since a short while only, and it is not known yet whether files are
     behind that no server knows of for itself, as after all of them lost their power at once."""

@@ -230,7 +230,8 @@ def _for_all(settings: StorageSettings, seen: Storage, volume: Volume) -> Step:
     members = {member.address for member in settings.members}
     for address in sorted(seen.known - members - volume.addresses):
         return Detach(address)
-    if seen.pending and seen.pending_since_s > HEAL_AFTER_S:
+    behind_since_s = seen.pending_since_s if seen.pending else seen.unsure_since_s
+    if (seen.pending or seen.unsure) and behind_since_s > HEAL_AFTER_S:
         return Heal()
     return Rest()
 

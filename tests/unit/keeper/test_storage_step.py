@@ -154,6 +154,8 @@ def test_no_state_lets_a_keeper_lose_what_was_written_and_each_ends_well() -> No
         (replace(WELL, pending=3, pending_since_s=50.0), step.Rest()),
         (replace(WELL, pending=3, pending_since_s=100.0), step.Heal()),
         (replace(WELL, unsure=True), step.Compare()),
+        (replace(WELL, unsure=True, unsure_since_s=50.0), step.Compare()),
+        (replace(WELL, unsure=True, unsure_since_s=100.0), step.Heal()),
         (replace(WELL, unsure=True, runs=False), step.Start()),
         (replace(WELL, known=OTHERS | {"10.0.0.9"}), step.Detach("10.0.0.9")),
         (
