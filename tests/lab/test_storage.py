@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from tests.lab.figures import figure
@@ -82,17 +83,17 @@ class Writer:
         return said["acknowledged"], said["refused"], said["longest_s"]
 
 
-def wait_whole(lab: RunningLab) -> float:
+def wait_whole(lab: RunningLab, within_s: float = WHOLE_S) -> float:
     """Wait until every copy is whole again by itself; return after how many seconds."""
     began_s = time.monotonic()
-    while time.monotonic() < began_s + WHOLE_S:
+    while time.monotonic() < began_s + within_s:
         # One that just boots has looked at nothing yet.
         look = "cat /run/stillup/storage/state.json"
         said = [lab.shell(name, look, check=False) for name in STORAGES]
         if all(words and json.loads(words)["well"] for words in said):
             return time.monotonic() - began_s
         time.sleep(1.0)
-    raise AssertionError(f"not whole after {WHOLE_S} s: {said}")
+    raise AssertionError(f"not whole after {within_s} s: {said}")
 
 
 def sums(lab: RunningLab, server: str, folder: str) -> dict[str, str]:
@@ -181,3 +182,30 @@ def test_a_client_that_dies_is_back_by_itself(stored: RunningLab) -> None:
             return
         time.sleep(0.5)
     raise AssertionError("the shared folder did not come back")
+
+
+def test_a_file_that_was_under_way_while_a_brick_came_is_brought_there(stored: RunningLab) -> None:
+    """As it was found: both copies bear a mark that no folder knows of, and the new brick lacks it."""
+    wait_whole(stored)
+    stored.shell("web1", "echo hello >/srv/shared/uploads/stuck")
+    told = stored.shell("st1", f"getfattr -n trusted.gfid -e hex --absolute-names {BRICK}/stuck")
+    gfid = str(UUID(told.rpartition("=0x")[2].strip()))
+    own = f"{BRICK}/../.glusterfs"
+    for server in STORAGES:
+        stored.shell(
+            server,
+            f"setfattr -n trusted.afr.dirty -v 0x000000010000000000000000 {BRICK}/stuck; "
+            f"ln {own}/indices/dirty/dirty-* {own}/indices/dirty/{gfid}",
+        )
+    stored.shell("web2", f"rm {BRICK}/stuck {own}/{gfid[:2]}/{gfid[2:4]}/{gfid}")
+    for server in STORAGES:
+        keeper, seen = "stillup-storage", "/run/stillup/storage/state.json"
+        stored.shell(server, f"systemctl stop {keeper}; rm -f {seen}; systemctl start {keeper}")
+    healed_s = wait_whole(stored, within_s=240)
+    figure(f"storage, a file that no folder knows to be missing: there after {healed_s:.0f} s")
+
+    assert (
+        stored.shell("web2", f"ls -A {BRICK}").split()
+        == stored.shell("st1", f"ls -A {BRICK}").split()
+    )
+    assert stored.shell("web1", "cat /srv/shared/uploads/stuck") == "hello\n"
