@@ -116,6 +116,9 @@ class Box:
     def end(self) -> None:
         """Kill everything and wait until it is gone."""
         self.die()
+        for process in self.processes.values():
+            # nsenter stops itself when what it waits for is stopped, and nobody lets it go on.
+            process.kill()
         for process in (*self.processes.values(), self._outer):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
