@@ -54,7 +54,7 @@ def test_what_an_apply_left_drained_a_user_can_keep(scripted: ScriptedFarm) -> N
 def test_the_last_one_stays_in_use_unless_forced(scripted: ScriptedFarm) -> None:
     drained(scripted, "web1")
     drained(scripted, "web2")
-    with pytest.raises(ChangeRefused, match="web3 is the last web server that lb1 can send"):
+    with pytest.raises(ChangeRefused, match="web3 is the last web server that lb1 finds well"):
         drained(scripted, "web3")
     assert "web3" not in scripted.servers["lb1"].drained
     drained(scripted, "web3", force=True)
