@@ -1,7 +1,6 @@
 """Stands for HAProxy: answers every GET with its name, on every address, port 80 and 8405.
 
-``python web_server.py NAME PID_FILE``. The real HAProxy comes in the
-lab tests.
+``python web_server.py NAME PID_FILE``. The real HAProxy comes in the lab tests.
 """
 
 import os

@@ -48,15 +48,9 @@ class Gluster:
             return Storage(answers=False)
         pool = answers.pool((folder / "pool").read_text(encoding="utf-8", errors="replace"))
         pending = _pending()
-        if not pending:
-            self.pending_from_s = None
-        elif self.pending_from_s is None:
-            self.pending_from_s = now_s
         unsure = self._is_unsure(pool, pending)
-        if not unsure:
-            self.unsure_from_s = None
-        elif self.unsure_from_s is None:
-            self.unsure_from_s = now_s
+        self.pending_from_s = _since(self.pending_from_s, now_s, holds=pending > 0)
+        self.unsure_from_s = _since(self.unsure_from_s, now_s, holds=unsure)
         return Storage(
             answers=True,
             volume=pool.volume,
@@ -66,9 +60,9 @@ class Gluster:
             disk=_disk(pool.volume),
             runs=pool.runs,
             pending=pending,
-            pending_since_s=0.0 if self.pending_from_s is None else now_s - self.pending_from_s,
+            pending_since_s=_age_s(self.pending_from_s, now_s),
             unsure=unsure,
-            unsure_since_s=0.0 if self.unsure_from_s is None else now_s - self.unsure_from_s,
+            unsure_since_s=_age_s(self.unsure_from_s, now_s),
             whole=self._whole(pool.volume),
         )
 
@@ -288,6 +282,17 @@ def _clear() -> None:
     for name in os.listxattr(folder):
         if name.startswith("trusted.") and not name.startswith("trusted.overlay."):
             os.removexattr(folder, name)
+
+
+def _since(since_s: float | None, now_s: float, *, holds: bool) -> float | None:
+    """Return since when something holds, which was seen first at ``since_s``, if it still does."""
+    if not holds:
+        return None
+    return now_s if since_s is None else since_s
+
+
+def _age_s(since_s: float | None, now_s: float) -> float:
+    return 0.0 if since_s is None else now_s - since_s
 
 
 def _pending() -> int:

@@ -316,7 +316,7 @@ def _manifest(work: Work, journal: Journal) -> Manifest:
     found = {key: value for key, value in work.observed.sysctls.items() if value is not None}
     before = {**found, **work.known.sysctls()}
     earlier = work.known.manifest.folders if work.known.manifest else ()
-    new = (path for path, before in journal.directories.items() if before is None)
+    new = (path for path, owner in journal.directories.items() if owner is None)
     folders = {*earlier, *new} - {directory.path for directory in work.bundle.directories}
     return Manifest(
         at=work.world.wall_s(),

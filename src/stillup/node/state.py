@@ -68,18 +68,9 @@ def _units(world: World, ours: Known) -> JsonObject:
     return {name: unit.active for name, unit in show(world, ours.units()).items()}
 
 
-def _disk_free(world: World, _ours: Known) -> int:
-    disk = _disk(world)
-    return disk.f_bfree * disk.f_frsize
-
-
-def _disk_size(world: World, _ours: Known) -> int:
-    disk = _disk(world)
-    return disk.f_blocks * disk.f_frsize
-
-
-def _disk(world: World) -> os.statvfs_result:
-    return os.statvfs(at(world, "/var"))
+def _disk(world: World) -> tuple[int, int]:
+    disk = os.statvfs(at(world, "/var"))
+    return disk.f_bfree * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
 
 def _uptime_s(world: World, _ours: Known) -> float:
@@ -138,8 +129,8 @@ def _manifest(_world: World, ours: Known) -> JsonObject | None:
 PARTS: Mapping[str, Callable[[World, Known], Json]] = {
     "units": _units,
     "load": lambda _world, _ours: os.getloadavg()[0],
-    "disk_free": _disk_free,
-    "disk_size": _disk_size,
+    "disk_free": lambda world, _: _disk(world)[0],
+    "disk_size": lambda world, _: _disk(world)[1],
     "uptime_s": _uptime_s,
     "heartbeat": _heartbeat,
     "haproxy": _haproxy,
