@@ -101,7 +101,7 @@ class MovingFarm(Farm):
         super().build()
         for name in self.servers:
             words = (*self.enter(name), "sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1")
-            run(*words, "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2")
+            run(*words, "net.ipv4.conf.all.arp_ignore=1")
             run(*words[:-1], "net.ipv6.ip_nonlocal_bind=1")
 
     def destroy(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests import users
-from tests.netns.farm import VIP, VIP6, built, wait_for, whole
+from tests.netns.farm import VIP, VIP6, built, run, wait_for, whole
 from tests.netns.moving_farm import MovingFarm
 from tests.wire import overlaps
 
@@ -88,6 +88,19 @@ def test_a_giver_whose_connections_have_ended_is_as_if_it_had_never_held(farm: M
     wait_for(lambda: farm.handing("lb2")["forwards"] == [], "nothing is passed on")
     assert not farm.handing("lb1")["draining"]
     assert farm.let_in("lb1") == set()
+
+
+def test_a_giver_asks_its_neighbours_with_its_own_address(farm: MovingFarm) -> None:
+    """A question that claims the address is not let out without a lease, and costs a second each."""
+    came = farm.users(3.0, "--rate", "50", "--downloads", "2")
+    time.sleep(1.0)
+    farm.move("lb2")
+    run("ip", "-n", farm.space("lb1"), "neighbour", "flush", "dev", "eth0")
+    seen = came.seen()
+
+    assert (seen.failed, seen.cut) == ({}, {})
+    assert len(seen.stream_waits_s) > 0
+    assert max(seen.stream_waits_s.values()) < 0.8
 
 
 SAME_PORT = f"""

@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection
 
 from stillup.errors import StillupError
 from stillup.heartbeat import lease_messages
+from stillup.heartbeat.asking import ask_as_itself
 from stillup.heartbeat.lease_messages import ARP, INET, IPV4, IPV6, NETDEV, Operation
 from stillup.heartbeat.netlink import NETFILTER, Netlink, NetlinkRefused
 from stillup.heartbeat.nftables import Nftables, NftablesRefused
@@ -98,6 +99,7 @@ class KernelLease:
         except NftablesRefused:
             self.guard_interface()
         else:
+            self._ask_as_itself()
             for create in self._others:
                 create()
 
@@ -149,8 +151,18 @@ class KernelLease:
         except NftablesRefused as error:
             self._log("fence partial", {"missing": "netdev", "reason": str(error)})
         self._families = families
+        self._ask_as_itself()
         for create in self._others:
             create()
+
+    def _ask_as_itself(self) -> None:
+        if is_ipv6(self.address):
+            return  # from an address of the interface itself, which has the virtual IP with a lease
+        try:
+            ask_as_itself(self.interface)
+        except OSError as error:
+            told = {"missing": "arp_announce 2", "reason": error.strerror}
+            self._log("fence partial", told)
 
     def on_create(self, create: Callable[[], None]) -> None:
         """Call this now, and whenever rules on the interface are made anew."""
