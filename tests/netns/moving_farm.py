@@ -97,7 +97,7 @@ class MovingFarm(Farm):
         wait_for(self._runtime(name).exists, f"HAProxy of {name}")
 
     def build(self) -> None:
-        """Make the namespaces, with what the farm's base part sets."""
+        """Make the namespaces, with what the farm's base part sets but `arp_announce`: daemons do."""
         super().build()
         for name in self.servers:
             words = (*self.enter(name), "sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1")

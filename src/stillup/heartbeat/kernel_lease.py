@@ -157,12 +157,14 @@ class KernelLease:
 
     def _ask_as_itself(self) -> None:
         if is_ipv6(self.address):
-            return  # from an address of the interface itself, which has the virtual IP with a lease
+            return  # without a lease it lies on ``lo``, and the kernel asks with one of the interface
+        told: dict[str, object] = {"interface": self.interface}
         try:
-            ask_as_itself(self.interface)
+            if ask_as_itself(self.interface):
+                self._log("arp_announce set to 2", told)
         except OSError as error:
-            told = {"missing": "arp_announce 2", "reason": error.strerror}
-            self._log("fence partial", told)
+            # What it costs is a slow hand-over; the address is as safe as with it.
+            self._log("arp_announce not set to 2", {**told, "reason": error.strerror})
 
     def on_create(self, create: Callable[[], None]) -> None:
         """Call this now, and whenever rules on the interface are made anew."""

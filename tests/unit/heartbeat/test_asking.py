@@ -19,7 +19,7 @@ def test_the_greater_of_the_two_is_in_force(
         (tmp_path / name).mkdir()
         (tmp_path / name / "arp_announce").write_text(f"{value}\n")
 
-    asking.ask_as_itself("eth0")
+    assert asking.ask_as_itself("eth0") is (after != own)
 
     assert (tmp_path / "eth0" / "arp_announce").read_text() == f"{after}\n"
     assert (tmp_path / "all" / "arp_announce").read_text() == f"{everywhere}\n"
@@ -32,6 +32,6 @@ def test_an_interface_that_is_missing_is_left_to_its_coming(
     (tmp_path / "all").mkdir()
     (tmp_path / "all" / "arp_announce").write_text("0\n")
 
-    asking.ask_as_itself("eth0")
+    assert not asking.ask_as_itself("eth0")
 
     assert [place.name for place in tmp_path.iterdir()] == ["all"]
