@@ -91,17 +91,13 @@ class KernelLease:
         """
         self._is_others = False
         self.create()
-        families = [*self._own_families, NETDEV]
         try:
             # Not begun anew as in ``guard_interface``: the lease in them would be lost.
             self._nftables.run(interface_rules(self.address, self.interface))
-            self._families = families
         except NftablesRefused:
             self.guard_interface()
         else:
-            self._ask_as_itself()
-            for create in self._others:
-                create()
+            self._on_guarded([*self._own_families, NETDEV])
 
     @property
     def families(self) -> list[str]:
@@ -150,6 +146,10 @@ class KernelLease:
             families.append(NETDEV)
         except NftablesRefused as error:
             self._log("fence partial", {"missing": "netdev", "reason": str(error)})
+        self._on_guarded(families)
+
+    def _on_guarded(self, families: list[int]) -> None:
+        """Do what follows whenever rules on the interface were made, in these families."""
         self._families = families
         self._ask_as_itself()
         for create in self._others:
