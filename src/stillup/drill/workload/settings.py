@@ -62,7 +62,7 @@ class Settings:
     tls: bool = False
     first: int = 1
     """The first number of each kind."""
-    visitors: int = 4
+    visitors: int = 8
     """How many sessions; each shares ``SESSION``'s pace, and may have ``at_once`` pages under way."""
     download_bytes_per_s: int = 500_000
     """How fast the download is read."""

@@ -67,7 +67,7 @@ def test_every_kind_is_asked_and_each_wrong_answer_is_told() -> None:
     assert [deed.number for deed in of(worked, Kind.ROW)] == [
         *range(1, len(of(worked, Kind.ROW)) + 1)
     ]
-    for visitor in range(4):
+    for visitor in range(8):
         counts = [deed.number for deed in of(worked, Kind.SESSION) if deed.visitor == visitor]
         assert counts == [*range(1, len(counts) + 1)]
     assert {(deed.balancer, deed.web) for deed in of(worked, Kind.NEW)} == {("lb1", "web1")}
