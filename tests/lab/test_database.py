@@ -169,3 +169,75 @@ def test_a_group_of_database_servers_from_birth_to_a_power_cut(pair: RunningLab)
     figure(f"all servers are off at once and back: whole after {time.monotonic() - began:.0f} s")
     rows.start()
     assert {name: rows.lost(name) for name in DATABASES} == {"db1": set(), "db2": set()}
+
+
+def test_a_person_decides_for_a_server_that_is_cut_off_and_who_was_given_up_stays_out(
+    pair: RunningLab,
+) -> None:
+    whole(pair)
+    pair.shell("web1", "systemctl stop 'rows-*'")
+    keeps = writer(pair)
+    gone = next(name for name in DATABASES if name != keeps)
+    third = third_vote(pair)
+    at = {server.name: server.address for server in pair.farm.servers}
+    there = f"{{ {at[gone]}, {at[third]} }}"
+    sql(pair, keeps, "CREATE TABLE site.decided (word CHAR(9) PRIMARY KEY)")
+    first = said(pair, keeps)["cluster"]
+
+    # The others go on without it for a moment, and then are gone.
+    pair.shell(
+        keeps,
+        "nft 'add table inet cut; add chain inet cut in { type filter hook input priority -300; }; "
+        f"add rule inet cut in ip saddr {there} drop'",
+    )
+    awaited(lambda: said(pair, keeps)["phase"] == "cut off", f"{keeps} is not cut off")
+    awaited(lambda: writer(pair) == gone, f"{gone} does not write")
+    sql(pair, gone, "INSERT INTO site.decided VALUES ('given up')")
+    pair.lab.power(gone, on=False)
+    pair.shell(third, "systemctl stop stillup-arbiter.service")
+    pair.shell(keeps, "nft delete table inet cut")
+    assert said(pair, keeps)["phase"] == "cut off"
+
+    told = pair.shell(keeps, f"{KEEPER} bootstrap --force")
+    assert f"{gone}: does not answer" in told
+    awaited(lambda: said(pair, keeps)["phase"] == "member", "its data do not become the farm's")
+    second = said(pair, keeps)["cluster"]
+    assert second != first, "whoever went further in the old history would be taken for a copy"
+    sql(pair, keeps, "INSERT INTO site.decided VALUES ('kept')")
+
+    # Who was given up comes back, further in the old history than this one was.
+    pair.shell(third, "systemctl start stillup-arbiter.service")
+    pair.lab.power(gone, on=True)
+    awaited(lambda: "gave up" in str(said(pair, gone)["reason"]), f"{gone} does not stay out")
+    assert said(pair, gone)["phase"] == "stopped"
+    assert sql(pair, keeps, "SELECT word FROM site.decided").split() == ["kept"]
+
+    # Its data are moved away, by a person, and it is one of them again.
+    pair.shell(gone, "mv /var/lib/mysql /var/lib/mysql.given-up")
+    whole(pair)
+    assert sql(pair, gone, "SELECT word FROM site.decided").split() == ["kept"]
+
+    # The new history founds again by itself.
+    for name in DATABASES:
+        pair.lab.power(name, on=False)
+    for name in DATABASES:
+        pair.lab.power(name, on=True)
+    whole(pair)
+    assert said(pair, keeps)["cluster"] == second
+
+
+def third_vote(farm: RunningLab) -> str:
+    """Return the server that only votes for the database."""
+    names = [server.name for server in farm.farm.servers if server.name not in DATABASES]
+    asked = "systemctl is-active stillup-arbiter.service || true"
+    return next(name for name in names if farm.shell(name, asked).strip() == "active")
+
+
+def said(farm: RunningLab, server: str) -> dict[str, object]:
+    """Return what a keeper says of its server."""
+    state: dict[str, object] = json.loads(farm.shell(server, f"{KEEPER} state"))
+    return state
+
+
+def sql(farm: RunningLab, server: str, statement: str) -> str:
+    return farm.shell(server, f'mariadb -BN -e "{statement}"')

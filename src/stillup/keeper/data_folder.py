@@ -86,12 +86,14 @@ class Looked:
         phase: ``STOPPED``, ``EMPTY``, ``PLAIN`` or ``BROKEN``.
         position: Up to where, if ``STOPPED``.
         why: Why not, if ``BROKEN``.
+        member: Of which cluster what is here was a copy, as far as is known, if ``BROKEN``; None if nothing is here.
         folder: The folder's ``identity`` after the look.
     """
 
     phase: Phase
     position: Position | None = None
     why: str = ""
+    member: str | None = None
     folder: tuple[int, int] = (0, 0)
 
 
@@ -112,22 +114,50 @@ def _look(marks: Marks, data: Path) -> Looked:
     state = data / "grastate.dat"
     said = grastate.parse(state.read_text("utf-8", "replace")) if state.exists() else None
     if not (data / "ibdata1").exists():
-        return Looked(Phase.EMPTY)
+        return _without_data(marks)
     if said is None or said.cluster == grastate.NOBODY:
         return _without_a_word(marks, data)
     position = _recovered()
-    if position is None or position.cluster != said.cluster:
-        return Looked(Phase.BROKEN, why="InnoDB and grastate.dat do not name the same history")
+    if position is None:
+        return _broken(marks, "mariadbd --wsrep-recover does not read them")
+    if position.cluster != said.cluster:
+        half = _half_founded(marks)
+        if half is not None:
+            return half
+        return _broken(marks, "InnoDB and grastate.dat do not name the same history")
     # After an orderly end Galera's word counts commits too that InnoDB did not see.
     return Looked(Phase.STOPPED, max(position, Position(said.cluster, said.seqno), key=_seqno))
 
 
+def _broken(marks: Marks, why: str) -> Looked:
+    return Looked(Phase.BROKEN, why=why, member=marks.member()[0])
+
+
+def _without_data(marks: Marks) -> Looked:
+    """There are no data; those of a member may be on a disk that is not mounted."""
+    if marks.member()[0] and not marks.has("joining"):
+        return Looked(Phase.BROKEN, why="there are no data, and this server was a member")
+    return Looked(Phase.EMPTY)
+
+
+def _half_founded(marks: Marks) -> Looked | None:
+    """Return how far the data went when a person decided for them, if that was interrupted.
+
+    Galera's word is taken away before MariaDB founds under a new name; the data are as they were.
+    """
+    cluster, _, seqno = marks.read("force").rpartition(":")
+    return Looked(Phase.STOPPED, Position(cluster, int(seqno))) if cluster else None
+
+
 def _without_a_word(marks: Marks, data: Path) -> Looked:
     """Galera says nothing about the data here, or that they are not to be trusted."""
+    half = _half_founded(marks)
+    if half is not None:
+        return half
     if marks.has("joining"):
         return Looked(Phase.EMPTY)
     if marks.member()[0]:
-        return Looked(Phase.BROKEN, why="grastate.dat says nothing, and this server was a member")
+        return _broken(marks, "grastate.dat says nothing, and this server was a member")
     folders = {entry.name for entry in data.iterdir() if entry.is_dir()} - OWN_FOLDERS
     return Looked(
         Phase.PLAIN if any(not n.startswith((".", "#")) for n in folders) else Phase.EMPTY
@@ -151,7 +181,11 @@ def forget_view(data: Path = DATA) -> None:
 
 
 def distrust(data: Path = DATA) -> None:
-    """Have MariaDB ask for a whole copy at its next start."""
+    """Have MariaDB ask for a whole copy at its next start; a folder that was moved away is made anew."""
+    if not data.exists():
+        data.mkdir()
+        data.chmod(0o755)
+        shutil.chown(data, "mysql", "mysql")
     (data / "grastate.dat").unlink(missing_ok=True)
 
 

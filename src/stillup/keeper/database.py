@@ -136,6 +136,7 @@ class Keeper:
             remembers_view=look.report.phase is Phase.STOPPED and self._own.remembers_view(),
             quiet_s=quiet_s,
             phase_s=phase_s,
+            member=self._own.member,
         )
 
     def _carry_out(self, step: Step, look: Look, now_s: float) -> None:

@@ -15,7 +15,9 @@
    answer: the mark says that all were asked before it was given, and that none was ever a member.)
 4. A copy over data that nobody else has. A server joins only when its position is part of the history
    of the primary component: not beyond it, and not of another history, except up to the point where a
-   person ended that one. Databases that never belonged to the cluster are not overwritten.
+   person ended that one. Data that cannot be read count as what the server was a member of last.
+   Databases that never belonged to the cluster are not overwritten.
+5. Two histories of one name. Whoever gives up what others may hold founds from rest, under a new name.
 
 **Only a person** may set 1 and 2 aside for servers that do not answer (``forced``): then the history gets a
 new name, and 4 keeps what they hold.
@@ -86,6 +88,8 @@ def _starting(seen: Seen) -> Step:
     if seen.me.founding:
         return Rest("it founds the primary component")
     if _others_are_primary(seen):
+        if _is_of_another_history(seen):
+            return Stop("a copy of the others would overwrite what only it holds", hard=True)
         return Rest("it joins the others, or receives a copy")
     if seen.me.forced:
         return Stop("a person has decided for this server's data", hard=True)
@@ -102,7 +106,9 @@ def _cut_off(seen: Seen) -> Step:
     if _asked_to_stop(seen):
         return Stop("a person has decided for another server's data")
     if seen.me.forced:
-        return _forced(seen)
+        # A group that goes on where it stands keeps its history's name: who holds what was given up
+        # would be taken for a copy of it. The name is new only for who founds from rest.
+        return Stop("a person has decided for this server's data")
     if seen.silent or seen.quiet_s < QUIET_S:
         return _back(seen, _waits_for(seen))
     if _first(seen.all) != seen.name:
@@ -146,7 +152,7 @@ def _join(seen: Seen, primary: Report) -> Step:
         case Phase.EMPTY:
             return Join("it receives a whole copy", afresh=True)
         case Phase.BROKEN:
-            return Join("its data cannot be read; it receives a whole copy", afresh=True)
+            return _join_unread(seen.member, primary)
         case Phase.PLAIN:
             return Rest(
                 "here are databases that never belonged to the farm's, and a copy would overwrite them: "
@@ -154,6 +160,20 @@ def _join(seen: Seen, primary: Report) -> Step:
             )
         case _:
             return _join_from(seen.me.position, primary)
+
+
+def _join_unread(member: str | None, primary: Report) -> Step:
+    """A member's data are gone or cannot be read: of the primary's history the others have all of it."""
+    if member is None:
+        return Join("its data are gone; it receives a whole copy", afresh=True)
+    if primary.position is None:
+        return Rest("the others' position is not known yet")
+    if member == primary.position.cluster:
+        return Join("its data cannot be read; it receives a whole copy", afresh=True)
+    return Rest(
+        "here are data of another history that cannot be read, and a copy would overwrite them: "
+        "move /var/lib/mysql away to join"
+    )
 
 
 def _join_from(mine: Position | None, primary: Report) -> Step:
@@ -239,6 +259,14 @@ def _primary(seen: Seen) -> Report | None:
 
 def _others_are_primary(seen: Seen) -> bool:
     return any(said.phase in PRIMARY for said in seen.heard.values())
+
+
+def _is_of_another_history(seen: Seen) -> bool:
+    """Whether this server, being started, holds what the others' history does not go through."""
+    mine, primary = seen.me.position, _primary(seen)
+    if mine is None or primary is None or primary.position is None:
+        return False
+    return mine.cluster != primary.position.cluster and isinstance(_join_from(mine, primary), Rest)
 
 
 def _asked_to_stop(seen: Seen) -> bool:

@@ -28,6 +28,8 @@ from stillup.keeper.steps import (
 
 QUERY_S = 3.0
 BOOTSTRAP = "wsrep_provider_pc_bootstrap"
+AGAIN_S = 60.0
+"""How long data count as broken before they are read again: what hindered it may have passed."""
 SETTLING_S = 2.0
 """How long systemd may take to show that it starts MariaDB."""
 WORDS = {
@@ -67,6 +69,7 @@ class OwnServer:
         self.settings, self.marks = settings, marks
         self._mariadb = MariaDB(within_s=QUERY_S)
         self._looked: Looked | None = None
+        self._read_s: float | None = None
         self._before: Position | None = None
         self._started_s: float | None = None
         self._ancestors: tuple[Position, ...] | None = None
@@ -76,6 +79,11 @@ class OwnServer:
     def why_broken(self) -> str:
         """Why the data here cannot be read, empty if they can."""
         return self._looked.why if self._looked is not None else ""
+
+    @property
+    def member(self) -> str | None:
+        """Of which cluster the data here that cannot be read were a copy; None if there are none."""
+        return self._looked.member if self._looked is not None else None
 
     def look(self, now_s: float) -> Look:
         """Return how this server stands now.
@@ -106,7 +114,7 @@ class OwnServer:
             case Rest():
                 pass
             case Read():
-                self._looked = data_folder.look(self.marks)
+                self._looked, self._read_s = data_folder.look(self.marks), None
                 self._before = self._looked.position
             case Join() | Await():
                 self._join(step, now_s)
@@ -125,14 +133,17 @@ class OwnServer:
         afresh = isinstance(step, Join) and step.afresh
         self.marks.write("joining")
         if isinstance(step, Join):
+            # What a person decided while nobody was primary is over, and what lies here may soon be half a copy.
+            self.marks.remove("force")
             data_folder.forget_view()
         if afresh:
             data_folder.distrust()
         self._start(None if afresh else self._before, (), now_s)
 
     def _found(self, step: Found, look: Look, now_s: float) -> None:
-        if step.new_history and look.report.position is not None:
-            ended = look.report.position
+        ended = look.report.position
+        # Where an earlier try was interrupted, the mark says already where the old history ended.
+        if step.new_history and ended is not None and not self.marks.read("force"):
             self.marks.write("force", f"{ended.cluster}:{ended.seqno}")
         if step.running:
             self._promote()
@@ -181,6 +192,10 @@ class OwnServer:
             self._looked = None
             return Report(phase, self._before if phase is Phase.STARTING else None)
         if self._looked is None or self._looked.folder != data_folder.identity():
+            return Report(Phase.UNREAD)
+        if self._read_s is None:
+            self._read_s = now_s
+        if self._looked.phase is Phase.BROKEN and now_s - self._read_s >= AGAIN_S:
             return Report(Phase.UNREAD)
         return Report(self._looked.phase, self._looked.position)
 

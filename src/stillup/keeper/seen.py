@@ -17,7 +17,7 @@ class Phase(StrEnum):
     PLAIN = "plain"
     """It does not run; there are databases that never belonged to a cluster."""
     BROKEN = "broken"
-    """It does not run; there are data, and nobody can say up to which commit."""
+    """It does not run; nobody can say up to which commit its data go, or a member's are gone."""
     STARTING = "starting"
     """It runs and does not answer yet: it looks for its group, or receives a copy."""
     JOINING = "joining"
@@ -102,6 +102,8 @@ class Seen:
         quiet_s: How long every keeper has answered and none of them was in a primary component; 0
             while one is, or while one is silent.
         phase_s: How long this server has been in its phase.
+        member: Of which cluster the data here that cannot be read were a copy, empty if that is not known;
+            None if there are none.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Seen:
     remembers_view: bool = False
     quiet_s: float = 0.0
     phase_s: float = 0.0
+    member: str | None = None
 
     @property
     def heard(self) -> dict[str, Report]:

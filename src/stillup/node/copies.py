@@ -23,7 +23,10 @@ BIRTH = "/var/lib/stillup/database-birth"
 MEMBER = "/var/lib/stillup/database-member"
 """The keeper's mark of a server that belongs to a group."""
 MEMORIES = (
-    *(f"/var/lib/stillup/database-{mark}" for mark in ("member", "joining", "settled", "founding")),
+    *(
+        f"/var/lib/stillup/database-{mark}"
+        for mark in ("member", "joining", "settled", "founding", "force")
+    ),
     "/var/lib/mysql/grastate.dat",
     "/var/lib/mysql/gvwstate.dat",
 )

@@ -32,8 +32,8 @@ from stillup.node.world import World, at
 MARK = "/var/lib/stillup/restore.json"
 PLAIN = "mariadb.service"
 KEEPER_UNIT = "stillup-database.service"
-MEMBER = "/var/lib/stillup/database-member"
-"""The keeper's mark that this server was once a member of the group; gone with its data."""
+MARKS = ("/var/lib/stillup/database-member", "/var/lib/stillup/database-force")
+"""The keeper's marks of this server's data: what they were a copy of, and what a person decided for them."""
 OF_GROUP = ("grastate.dat", "gvwstate.dat", "galera.cache")
 """What says which group the data belong to: the restored data begin a new one."""
 OF_COPY = ("backup-my.cnf", "mariadb_backup_*", "xtrabackup_*")
@@ -130,10 +130,15 @@ def swap(session: Session, request: JsonObject) -> JsonObject:
         if request.get("group") is True:
             for name in OF_GROUP:
                 (data / name).unlink(missing_ok=True)
-            at(world, MEMBER).unlink(missing_ok=True)
+            _forget(world)
             mark_birth(world)
         _write_mark(world, backup, "swapped")
     return {}
+
+
+def _forget(world: World) -> None:
+    for mark in MARKS:
+        at(world, mark).unlink(missing_ok=True)
 
 
 def empty(session: Session, request: JsonObject) -> JsonObject:
@@ -149,7 +154,7 @@ def empty(session: Session, request: JsonObject) -> JsonObject:
         shutil.rmtree(_beside(data, "replaced"), ignore_errors=True)
         _write_mark(session.world, backup, "emptying")
     _move_all(data, _beside(data, "replaced"))
-    at(session.world, MEMBER).unlink(missing_ok=True)
+    _forget(session.world)
     _write_mark(session.world, backup, "empty")
     return {}
 

@@ -62,6 +62,27 @@ def test_half_a_copy_is_as_good_as_nothing(marks: Marks, data: Path) -> None:
     assert seen(marks, data) == (Phase.EMPTY, None)
 
 
+def test_no_data_where_a_member_was_are_not_nothing(marks: Marks, tmp_path: Path) -> None:
+    marks.write_member(CLUSTER, ())
+    assert seen(marks, tmp_path / "not mounted") == (Phase.BROKEN, None)
+    marks.write("joining")
+    assert seen(marks, tmp_path / "not mounted") == (Phase.EMPTY, None)
+
+
+@pytest.mark.parametrize("joining", [False, True])
+def test_a_persons_founding_that_was_interrupted_can_be_gone_on_with(
+    marks: Marks, data: Path, *, joining: bool
+) -> None:
+    marks.write_member(CLUSTER, ())
+    marks.write("force", f"{CLUSTER}:7")
+    if joining:  # it had waited for its group before
+        marks.write("joining")
+    data_folder.allow_founding(None, data)
+    assert seen(marks, data) == (Phase.STOPPED, Position(CLUSTER, 7))
+    (data / "grastate.dat").write_text(GRASTATE.format(grastate.NOBODY, -1))
+    assert seen(marks, data) == (Phase.STOPPED, Position(CLUSTER, 7))
+
+
 def test_the_saved_view_has_a_name_and_a_size(data: Path) -> None:
     assert data_folder.saved_view(data) == ("", 0)
     (data / "gvwstate.dat").write_text(VIEW)

@@ -25,7 +25,7 @@ def reports() -> list[Report]:
         for seqno in (1, 2)
     ]
     primary = [Report(phase, Position(FARM, 2)) for phase in (Phase.MEMBER, Phase.JOINING)]
-    strange = [Report(Phase.STOPPED, Position(OTHER, 9))]
+    strange = [Report(phase, Position(OTHER, 9)) for phase in (Phase.STOPPED, Phase.STARTING)]
     born = [
         Report(phase, birth=birth)
         for phase in (Phase.EMPTY, Phase.PLAIN)
@@ -37,7 +37,8 @@ def reports() -> list[Report]:
         if said.phase is not Phase.CUT_OFF or said.position == Position(FARM, 2)
     ]
     forced = [
-        Report(phase, Position(FARM, 1), forced=True) for phase in (Phase.STOPPED, Phase.STARTING)
+        Report(phase, Position(FARM, 1), forced=True)
+        for phase in (Phase.STOPPED, Phase.STARTING, Phase.CUT_OFF)
     ]
     return bare + known + primary + strange + born + found + forced
 
@@ -53,14 +54,16 @@ def everything(peers: int) -> Iterator[Seen]:
     for me in reports():
         for others in product(heard, repeat=peers):
             for long, remembers in ((False, True), (True, False), (True, True)):
-                yield Seen(
-                    "b",
-                    me,
-                    dict(zip(names, others, strict=True)),
-                    remembers_view=remembers,
-                    quiet_s=LONG_S if long and _is_quiet(me, others) else 0.0,
-                    phase_s=LONG_S if long else 0.0,
-                )
+                for member in (None, FARM, OTHER) if me.phase is Phase.BROKEN else (None,):
+                    yield Seen(
+                        "b",
+                        me,
+                        dict(zip(names, others, strict=True)),
+                        remembers_view=remembers,
+                        quiet_s=LONG_S if long and _is_quiet(me, others) else 0.0,
+                        phase_s=LONG_S if long else 0.0,
+                        member=member,
+                    )
 
 
 def _is_quiet(me: Report, others: tuple[Heard | None, ...]) -> bool:
@@ -87,6 +90,7 @@ def founds_alone(seen: Seen, step: Found) -> None:
     assert step.running == (seen.me.phase is Phase.CUT_OFF)
     if step.new_history:
         assert seen.me.forced
+        assert not step.running, "a group that runs keeps its history's name"
     elif seen.me.position is None:
         assert seen.me.birth
         assert not holders(seen), "a birth where there are data of a cluster"
@@ -107,6 +111,7 @@ def joins_rightly(seen: Seen, step: Join) -> None:
     members = [said for said in seen.heard.values() if said.phase is Phase.MEMBER]
     assert members
     assert seen.me.phase in AT_REST - {Phase.PLAIN}
+    assert seen.member in (None, FARM), "commits that were given up"
     if seen.me.position is not None:
         assert seen.me.position.cluster == FARM
         assert not step.afresh
@@ -166,3 +171,31 @@ def test_who_waits_is_stopped_when_a_person_decides_for_its_data() -> None:
     assert isinstance(next_step(Seen("b", waiting, {"a": None})), Stop)
     stopped = Report(Phase.STOPPED, Position(FARM, 1), forced=True, founding=True)
     assert next_step(Seen("b", stopped, {"a": None})) == Found(new_history=True)
+
+
+def test_who_is_cut_off_is_stopped_first_when_a_person_decides_for_its_data() -> None:
+    cut_off = Report(Phase.CUT_OFF, Position(FARM, 1), forced=True, founding=True)
+    declared = {
+        "a": None,
+        "c": Heard(Report(Phase.STOPPED, Position(FARM, 1)), since_declared=True),
+    }
+    assert isinstance(next_step(Seen("b", cut_off, declared)), Stop)
+
+
+def test_who_waits_for_its_group_is_stopped_before_another_history_overwrites_it() -> None:
+    primary = Report(Phase.MEMBER, Position("new", 9), ancestors=(Position(FARM, 5),))
+    for seqno, step in ((5, Rest), (6, Stop)):
+        waiting = Report(Phase.STARTING, Position(FARM, seqno))
+        assert isinstance(next_step(Seen("b", waiting, {"a": Heard(primary)})), step)
+
+
+def test_data_that_cannot_be_read_are_overwritten_only_by_the_history_they_were_of() -> None:
+    primary = Heard(Report(Phase.MEMBER, Position(FARM, 2)))
+    broken = Report(Phase.BROKEN)
+    assert next_step(Seen("b", broken, {"a": primary}, member=FARM)) == Join(
+        "its data cannot be read; it receives a whole copy", afresh=True
+    )
+    for other in (OTHER, ""):
+        assert isinstance(next_step(Seen("b", broken, {"a": primary}, member=other)), Rest)
+    gone = next_step(Seen("b", broken, {"a": primary}))
+    assert gone == Join("its data are gone; it receives a whole copy", afresh=True)
