@@ -25,6 +25,7 @@ from stillup.backup.manifest import (
     SharedFiles,
     write_manifest,
 )
+from stillup.backup.mounted import mounted_on
 from stillup.backup.parts import content, writing
 from stillup.backup.place import Place
 from stillup.backup.source import Look, chosen, look_of, missing
@@ -201,9 +202,7 @@ async def looked(farm: Farm, sessions: Sessions) -> tuple[dict[str, Look], list[
 async def _copy_files(
     farm: Farm, sessions: Sessions, place: Place, folder: str, readers: Sequence[str], tell: Tell
 ) -> tuple[Part, SharedFiles]:
-    web = next((web.name for web in farm.having(Role.WEB) if web.name in sessions.open), None)
-    if web is None:
-        raise BackupFailed("no web server can be reached, so the shared files cannot be read")
+    web = await mounted_on(farm, sessions)
     tell(f"{web} gives the shared files")
     async with writing(place, folder, "files", readers) as part:
         told = await sessions.open[web].download(

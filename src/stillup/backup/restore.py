@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from stillup.backup.kept import require_key
 from stillup.backup.make import looked
 from stillup.backup.manifest import Manifest
+from stillup.backup.mounted import mounted_on
 from stillup.backup.parts import content
 from stillup.backup.place import Place
 from stillup.deploy.session import Sessions, lock_all, open_all, raise_all
@@ -60,10 +61,11 @@ async def restore(
         tell: Told how far it is.
 
     Raises:
-        ChangeRefused: If the farm holds data that may not be replaced, or others change it now.
+        ChangeRefused: If the farm holds data that may not be replaced, or others change it now, or
+            the backup lacks a shared folder; the farm is as it was.
         BackupBroken: If the backup is not what was written; the farm is as it was.
         ServerFailed: If MariaDB does not start on it; where one server keeps the database, what
-            was there before serves again.
+            was there before serves again; or if no web server has the shared storage mounted.
         ServerUnreachable: If a server it needs is away.
     """
     require_key(manifest, identity)
@@ -73,25 +75,23 @@ async def restore(
     async with open_all(access, servers) as sessions:
         databases = tuple(server.name for server in farm.having(Role.DATABASE))
         raise_all(error for name, error in sessions.unreached.items() if name in databases)
-        web = next((web.name for web in farm.having(Role.WEB) if web.name in sessions.open), None)
-        if has_files and web is None:
-            raise_all(sessions.unreached.values())
+        web = await mounted_on(farm, sessions) if has_files else None
         await lock_all(sessions, what="restore")
         stage = await _stage(sessions.open[databases[0]], manifest)
         if not (stage in BEGUN or replace):
-            await _require_empty(farm, sessions, web if has_files else None)
+            await _require_empty(farm, sessions, web)
         work = _Work(sessions, databases, place, manifest, identity, tell)
-        if has_files and web is not None:
+        if web is not None:
             await work.bring_files(web, farm)
         if stage == "coming back":
             await work.take_back()
         if stage not in {"ready", *BEGUN}:
             await work.bring_database()
         await work.exchange_database()
-        if has_files and web is not None:
+        if web is not None:
             await work.place_files(web, farm)
         await sessions.ask(lambda session: session.request("restore.end"), databases)
-    return Restored(databases[0], web if has_files else None)
+    return Restored(databases[0], web)
 
 
 async def _stage(session: Connection, manifest: Manifest) -> str:
@@ -185,7 +185,7 @@ class _Work:
         part = self.manifest.parts["files"]
         await self.sessions.open[web].upload(
             "restore.files",
-            {"mount": farm.storage.mount, "listing": self.manifest.files.listing},
+            {**_folders(farm), "listing": self.manifest.files.listing},
             content(self.place, self.manifest.name, part, self.identity),
             within_s=WITHIN_S,
         )

@@ -2,6 +2,7 @@
 
     backup.look      {} -> see ``backup.look``: how the database here stands
     backup.database  {"clustered"?: bool} -> {"bytes", "sha256"}; streams a copy of the database
+    backup.mounted   {"mount": str} -> {}; the shared storage is mounted here, without a look into it
     backup.files     {"mount": str, "folders": [str]} -> {"bytes", "sha256", "entries",
                      "content_bytes", "skipped", "changing": [str], "listing": hex}; streams a tar
     backup.check     {} -> see ``backup.check``; is streamed a copy of the database
@@ -13,20 +14,27 @@
     restore.empty    {"backup": str} -> {}; the data folder is empty
     restore.start    {"group": bool} -> {}; and answers
     restore.undo     {} -> {}; what was there before is the data folder
-    restore.files    {"mount": str, "listing": hex} -> {}; is streamed a tar, put beside
+    restore.files    {"mount": str, "folders": [str], "listing": hex} -> {}; is streamed a tar, put
+                     beside
     restore.place    {"mount": str, "folders": [str]} -> {}; what was put beside is in place
     restore.end      {} -> {}
 
+What has a "mount" is refused where nothing is mounted there: what is read is nothing then, and
+what is written would be hidden later.
+
 Imported when the first of them is asked for: every other session starts without.
 """
+
+from pathlib import Path
 
 from stillup.errors import InputRefused, ServerFailed
 from stillup.node import backup, restore
 from stillup.node.lock import Lock
 from stillup.node.message import JsonObject
+from stillup.node.release_shared import require_mounted
 from stillup.node.requests import Operation, Session, text
 from stillup.node.shared_files import stream
-from stillup.node.shared_restore import filled, put_in_place, unpack_beside
+from stillup.node.shared_restore import filled, put_in_place, require_arrived, unpack_beside
 from stillup.node.world import at
 
 
@@ -37,12 +45,24 @@ def _folders(request: JsonObject) -> list[str]:
     return [str(name) for name in given]
 
 
+def _mounted(session: Session, request: JsonObject) -> Path:
+    mount = text(request, "mount")
+    require_mounted(session.world, mount)
+    return at(session.world, mount)
+
+
+def _is_mounted(session: Session, request: JsonObject) -> JsonObject:
+    _mounted(session, request)
+    return {}
+
+
 def _files(session: Session, request: JsonObject) -> JsonObject:
     lock = Lock(session.world, backup.LOCK, "another backup")
     lock.take("a backup of the shared files")
     try:
-        mount = at(session.world, text(request, "mount"))
-        told, size, digest = stream(session, mount, _folders(request))
+        told, size, digest = stream(session, _mounted(session, request), _folders(request))
+        # Gone meanwhile, it would have looked like files that were removed.
+        _mounted(session, request)
     finally:
         lock.free()
     return {
@@ -57,24 +77,28 @@ def _files(session: Session, request: JsonObject) -> JsonObject:
 
 
 def _filled(session: Session, request: JsonObject) -> JsonObject:
-    return {"files": filled(at(session.world, text(request, "mount")), _folders(request))}
+    return {"files": filled(_mounted(session, request), _folders(request))}
 
 
 def _take_files(session: Session, request: JsonObject) -> JsonObject:
-    listing = unpack_beside(session, at(session.world, text(request, "mount")))
+    mount = _mounted(session, request)
+    listing = unpack_beside(session, mount)
     if listing != text(request, "listing"):
         raise ServerFailed("the shared files that arrived are not those that were sent")
+    # Before the database is exchanged.
+    require_arrived(mount, _folders(request))
     return {}
 
 
 def _place_files(session: Session, request: JsonObject) -> JsonObject:
-    put_in_place(at(session.world, text(request, "mount")), _folders(request))
+    put_in_place(_mounted(session, request), _folders(request))
     return {}
 
 
 OPERATIONS: dict[str, Operation] = {
     "backup.look": backup.look,
     "backup.database": backup.database,
+    "backup.mounted": _is_mounted,
     "backup.files": _files,
     "backup.check": backup.check,
     "restore.state": restore.state,

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stillup.errors import ServerFailed
 from stillup.node.gently import PIECE_BYTES
 from stillup.node.requests import Session
 from stillup.node.world import World
@@ -74,17 +75,33 @@ class _Out:
 
 
 def stream(session: Session, mount: Path, names: list[str]) -> tuple[Told, int, str]:
-    """Stream the folders ``names`` below ``mount``; return what it came to, size and SHA-256."""
+    """Stream the folders ``names`` below ``mount``; return what it came to, size and SHA-256.
+
+    Raises:
+        ServerFailed: If one of the folders is not there: what lacks it is no backup of it.
+    """
     told, out = Told(), _Out(session)
+    _require_there(mount, names)
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload] # the stubs ask for a whole file; a stream only writes
         changed = [
             path for path in _paths(mount, names) if _add(session.world, tar, mount, path, told)
         ]
         for _ in range(ROUNDS):
             changed = [path for path in changed if _add(session.world, tar, mount, path, told)]
+    # What goes while it is read, its storage with it, would look like files that were removed.
+    _require_there(mount, names)
     out.send()
     told.changing = [_name(mount, path) for path in changed[:MOST_NAMED]]
     return told, out.size, out.hash.hexdigest()
+
+
+def _require_there(mount: Path, names: list[str]) -> None:
+    for name in names:
+        if not os.path.lexists(mount / name):
+            raise ServerFailed(
+                f"the shared folder {name} is not there: {mount} has none; `stillup release` makes it, "
+                "or take it out of site.shared"
+            )
 
 
 def _paths(mount: Path, names: list[str]) -> Iterator[Path]:

@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from stillup.errors import InputRefused, ServerFailed
+from stillup.errors import ChangeRefused, InputRefused, ServerFailed
 from stillup.node.requests import Session
 from stillup.node.shared_files import RESTORING, Told
 from stillup.node.world import World
@@ -77,10 +77,31 @@ def unpack_beside(session: Session, mount: Path) -> str:
     return told.listing.hexdigest()
 
 
+def require_arrived(mount: Path, names: list[str]) -> None:
+    """Return if every shared folder is in what was unpacked beside.
+
+    Raises:
+        ChangeRefused: If one is not: its files would go, and none come.
+    """
+    for name in names:
+        if not os.path.lexists(mount / RESTORING / "new" / name):
+            raise ChangeRefused(
+                f"the backup has no shared folder {name}, and the files in it would be lost; restore "
+                "another backup, or take the folder out of site.shared"
+            )
+
+
 def put_in_place(mount: Path, names: list[str]) -> None:
-    """Put what was unpacked beside in the place of the shared folders; done again it goes on."""
+    """Put what was unpacked beside in the place of the shared folders; done again it goes on.
+
+    Raises:
+        ChangeRefused: If a shared folder is not in what was unpacked; nothing was moved.
+    """
     beside = mount / RESTORING
     new, old = beside / "new", beside / "old"
+    if not old.exists():
+        # Once it is there they have been in ``new``, and some may have moved from there.
+        require_arrived(mount, names)
     old.mkdir(mode=0o700, exist_ok=True)
     inside = [
         path.relative_to(new).as_posix()

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 from tests.unit.node.scripted import Folder
 
 from stillup.backup.files_listing import listing_of
-from stillup.errors import BackupBroken, InputRefused
+from stillup.errors import BackupBroken, ChangeRefused, InputRefused, ServerFailed
 from stillup.node.requests import Operation, Session
-from stillup.node.shared_files import Told, stream
+from stillup.node.shared_files import RESTORING, Told, stream
 from stillup.node.shared_restore import filled, put_in_place, unpack_beside
 
 NAMES = ["uploads", "media/big"]
@@ -114,6 +115,73 @@ def test_the_whole_site_is_put_back_and_what_was_there_before_is_gone(
     put_in_place(there, ["."])
     assert sorted(path.name for path in there.iterdir()) == ["elsewhere", "media", "uploads"]
     assert _content(there / "uploads") == _content(mount / "uploads")
+
+
+@pytest.mark.parametrize("lacking", NAMES)
+def test_a_shared_folder_that_is_not_there_is_no_backup(
+    tmp_path: Path, mount: Path, lacking: str
+) -> None:
+    shutil.rmtree(mount / lacking)
+    with pytest.raises(ServerFailed, match=f"the shared folder {lacking} is not there.*release"):
+        _streamed(tmp_path, mount, NAMES)
+
+
+def test_a_shared_folder_that_goes_while_it_is_read_is_no_backup(
+    tmp_path: Path, mount: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the storage is unmounted meanwhile."""
+    real = os.open
+
+    def opened(path: Path, flags: int) -> int:
+        descriptor = real(path, flags)
+        if (mount / "uploads").exists():
+            (mount / "uploads").rename(tmp_path / "gone")
+        return descriptor
+
+    monkeypatch.setattr("stillup.node.shared_files.os.open", opened)
+    with pytest.raises(ServerFailed, match="the shared folder uploads is not there"):
+        _streamed(tmp_path, mount, NAMES)
+
+
+@pytest.mark.parametrize("arrived", [[], ["uploads"]])
+def test_what_lacks_a_shared_folder_takes_nobodys_place(
+    tmp_path: Path, mount: Path, arrived: list[str]
+) -> None:
+    (mount / "uploads/pipe").unlink()
+    _, content = _streamed(tmp_path, mount, arrived)
+    before = _content(mount)
+    _unpacked(tmp_path, mount, content)
+    with pytest.raises(ChangeRefused, match="the backup has no shared folder"):
+        put_in_place(mount, NAMES)
+    shutil.rmtree(mount / RESTORING)
+    assert _content(mount) == before
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_an_exchange_that_was_interrupted_goes_on(
+    tmp_path: Path, mount: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    """After each of its renames, two for each folder."""
+    (mount / "uploads/pipe").unlink()
+    _, content = _streamed(tmp_path, mount, NAMES)
+    before = _content(mount / "uploads"), _content(mount / "media/big")
+    _unpacked(tmp_path, mount, content)
+    real, done = Path.rename, 0
+
+    def rename(path: Path, target: Path) -> Path:
+        nonlocal done
+        if done == renames:
+            raise KeyboardInterrupt
+        done += 1
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        put_in_place(mount, NAMES)
+    monkeypatch.undo()
+    put_in_place(mount, NAMES)
+    assert (_content(mount / "uploads"), _content(mount / "media/big")) == before
+    assert not (mount / RESTORING).exists()
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again(
