@@ -7,6 +7,10 @@ gives way to everything else.
 from dataclasses import dataclass
 from pathlib import Path
 
+WITHIN = "12h"
+"""How long a backup may take: a service without an end would wait for ever for a place of backups that
+hangs, and the timer with it, as it starts nothing that is still starting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -45,6 +49,7 @@ After=network-online.target
 [Service]
 Type=oneshot
 ExecStart={" ".join(_escaped(word) for word in timed.command)}
+TimeoutStartSec={WITHIN}
 {user}UMask=0077
 Nice=10
 IOSchedulingClass=idle

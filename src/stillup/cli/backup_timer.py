@@ -6,6 +6,7 @@ As JSON: ``{"timer": "on"|"off", "units": [path], "next": str|null}``.
 import json
 import os
 import pwd
+import shlex
 import subprocess
 import sys
 from argparse import Namespace
@@ -41,7 +42,7 @@ def run(arguments: Namespace, farm: Farm) -> int:
         raise InputRefused("a lab has no timer; leave out --lab")
     timed = _timed(arguments, farm)
     if not _RUNS.is_dir():
-        command = " ".join(timed.command)
+        command = shlex.join(timed.command)
         raise BackupFailed(
             f"this machine does not run systemd; in cron, a line does the same: 0 3 * * * {command}"
         )
@@ -56,10 +57,12 @@ def run(arguments: Namespace, farm: Farm) -> int:
 
 def _timed(arguments: Namespace, farm: Farm) -> Timed:
     farm_path = arguments.file.resolve()
-    command = (sys.executable, "-P", "-m", "stillup", "-f", str(farm_path), "backup")
     folder = local_folder(arguments, farm)
     user = pwd.getpwuid(farm_path.stat().st_uid).pw_name if os.geteuid() == 0 else None
     writes = folder.resolve() if folder else None
+    # As an absolute path: the service begins in another folder, and maybe as another user.
+    place = ("--place", str(writes or arguments.place)) if arguments.place else ()
+    command = (sys.executable, "-P", "-m", "stillup", "-f", str(farm_path), "backup", *place)
     return Timed(farm.name, command, user, writes, farm.backup.at)
 
 

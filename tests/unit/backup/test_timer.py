@@ -29,6 +29,7 @@ def test_the_service_may_write_to_the_folder_of_backups_alone() -> None:
         "CapabilityBoundingSet=",
         "NoNewPrivileges=yes",
         "UMask=0077",
+        "TimeoutStartSec=12h",
     ):
         assert f"\n{line}\n" in text
 

@@ -144,6 +144,26 @@ def test_without_systemd_a_line_for_cron_is_said(
     assert f"-f {farm} backup" in told
 
 
+@pytest.mark.parametrize(
+    ("place", "kept"),
+    [
+        ("else where", "'{here}/else where'"),
+        ("ssh://me@nas.example/srv", "ssh://me@nas.example/srv"),
+    ],
+)
+def test_the_timer_makes_backups_where_its_command_says(
+    farm: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    kept: str,
+) -> None:
+    monkeypatch.setattr("stillup.cli.backup_timer._RUNS", farm.parent / "none")
+    monkeypatch.chdir(farm.parent)
+    _, told = _refused(capsys, "-f", str(farm), "backup", "--place", place, "timer", "on")
+    assert f"-f {farm} backup --place {kept.format(here=farm.parent)}\n" in told
+
+
 def test_replace_wants_an_answer(farm: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = _refused(capsys, "-f", str(farm), "restore", "--replace")
     assert (code, "--yes" in told) == (2, True)
