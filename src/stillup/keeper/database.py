@@ -51,6 +51,7 @@ class Keeper:
         self._wrote_s = -math.inf
         self._declared_s: float | None = now_s if marks.has("founding") else None
         self._reason = "it has just begun"
+        self._unsettled = ""
         self._renew, self._end = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -114,16 +115,31 @@ class Keeper:
     def _round(self, now_s: float) -> None:
         try:
             look = self._own.look(now_s)
-            told = self._peers.told(now_s)
-            seen = self._seen(look, told, now_s)
             self._look, self._looked_s = look, now_s
             if look.writer == self._settings.name:
                 self._wrote_s = now_s
+            self._note_declared(look)
+            self._say_unsettled()
+            seen = self._seen(look, self._peers.told(now_s), now_s)
             step = self._pace.allowed(next_step(seen), now_s)
             self._say(step)
             self._carry_out(step, look, now_s)
         except ServerFailed as error:
             self._say(Rest(str(error)))
+        except OSError as error:
+            # A keeper that died of a full disk would not answer while it starts anew, and HAProxy would
+            # end the users' sessions each time. What the step was to do after it was not done.
+            self._say(Rest(f"the keeper's files cannot be read or written: {error}"))
+
+    def _note_declared(self, look: Look) -> None:
+        """Have the declaration as the mark says: to write or to remove it may have failed half-way.
+
+        What was asked before the mark was seen here, or before it was there anew, does not count.
+        """
+        if not look.report.founding:
+            self._declared_s = None
+        elif self._declared_s is None:
+            self._declared_s = time.monotonic()
 
     def _seen(self, look: Look, told: dict[str, Told | None], now_s: float) -> Seen:
         everyone = [look.report, *(said.words.report for said in told.values() if said)]
@@ -151,8 +167,7 @@ class Keeper:
             case Settle():
                 self._declared_s = None
             case _:
-                if not look.report.founding:
-                    self._declared_s = None
+                pass
 
     def _say(self, step: Step) -> None:
         text = step.reason if isinstance(step, Rest) else repr(step)
@@ -161,6 +176,12 @@ class Keeper:
         if text != self._reason:
             _log(f"{self._look.report.phase.value}: {text or 'all is well'}")
         self._reason = text
+
+    def _say_unsettled(self) -> None:
+        why = self._own.why_unsettled
+        if why != self._unsettled:
+            _log(f"the group's view is {f'not remembered: {why}' if why else 'remembered again'}")
+        self._unsettled = why
 
     def _ask(self, name: str) -> None:
         """Ask one peer, again and again."""

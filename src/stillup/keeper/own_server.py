@@ -74,6 +74,8 @@ class OwnServer:
         self._started_s: float | None = None
         self._ancestors: tuple[Position, ...] | None = None
         self._view: str | None = None
+        self.why_unsettled = ""
+        """Why the group's view cannot be remembered, empty if it can; what is served now does not need it."""
 
     @property
     def why_broken(self) -> str:
@@ -90,6 +92,7 @@ class OwnServer:
 
         Raises:
             ServerFailed: If neither MariaDB nor systemd can be asked.
+            OSError: If a mark cannot be read or written.
         """
         try:
             rows = self._mariadb.ask(STATUS).rows
@@ -109,6 +112,7 @@ class OwnServer:
 
         Raises:
             ServerFailed: If it cannot be.
+            OSError: If a mark or file cannot be written; what it announces was not done then.
         """
         match step:
             case Rest():
@@ -205,7 +209,11 @@ class OwnServer:
         if stands.phase is not Phase.MEMBER:
             return Look(self._marked(report), stands.view, stands.size)
         self._remember(stands.position)
-        self._note_view(stands)
+        try:
+            self._note_view(stands)
+            self.why_unsettled = ""
+        except OSError as error:
+            self.why_unsettled = str(error)
         name, since, has_table = self._named()
         return Look(
             self._marked(report), stands.view, stands.size, name, since, has_table=has_table
