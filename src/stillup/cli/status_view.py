@@ -125,7 +125,7 @@ def _measures(observed: Observed, server: ServerStanding) -> tuple[str, str, str
     seen = observed.reached(server.name)
     if seen is None:
         return "", "", ""
-    free = f"{seen.disk_free_bytes / (1 << 30):.1f} GB"
+    free = f"{seen.fullest.free_bytes / (1 << 30):.1f} GB"
     return f"{seen.load:.2f}", free, duration(seen.uptime_s)
 
 

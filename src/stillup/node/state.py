@@ -2,7 +2,7 @@
 
 units       {name: systemd's ActiveState} of the units we manage
 load        load average over one minute
-disk_free, disk_size   bytes of the file system of /var, free to root
+disks       [{"path","free","size","read_only"}] of each file system the farm's data are on
 uptime_s    seconds since the server started
 heartbeat   the daemon's status, as it tells it; null if there is none
 haproxy     [{"backend","server","status","weight","drain","check","sessions","since_s",
@@ -33,6 +33,7 @@ from stillup.node.copies_storage import mounted
 from stillup.node.disk import read_regular
 from stillup.node.message import Json, JsonObject
 from stillup.node.recover import known
+from stillup.node.room import disks
 from stillup.node.said import first_lines
 from stillup.node.units import show
 from stillup.node.world import World, at
@@ -66,11 +67,6 @@ def state(world: World, parts: Collection[str] = ()) -> JsonObject:
 
 def _units(world: World, ours: Known) -> JsonObject:
     return {name: unit.active for name, unit in show(world, ours.units()).items()}
-
-
-def _disk(world: World) -> tuple[int, int]:
-    disk = os.statvfs(at(world, "/var"))
-    return disk.f_bfree * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
 
 def _uptime_s(world: World, _ours: Known) -> float:
@@ -129,8 +125,7 @@ def _manifest(_world: World, ours: Known) -> JsonObject | None:
 PARTS: Mapping[str, Callable[[World, Known], Json]] = {
     "units": _units,
     "load": lambda _world, _ours: os.getloadavg()[0],
-    "disk_free": lambda world, _: _disk(world)[0],
-    "disk_size": lambda world, _: _disk(world)[1],
+    "disks": lambda world, _: disks(world),
     "uptime_s": _uptime_s,
     "heartbeat": _heartbeat,
     "haproxy": _haproxy,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from stillup.model.farm import Farm
 from stillup.node.message import Json, JsonObject
-from stillup.status.observed import Asked, Observed, Unreached
+from stillup.status.observed import Asked, Disk, Observed, Unreached
 from stillup.status.verdict import Finding, Redundancy, ServerStanding, Verdict, VipStanding
 
 
@@ -52,8 +52,9 @@ def _server(observed: Observed, standing: ServerStanding) -> Json:
     if seen is not None:
         told |= {
             "load": seen.load,
-            "disk_free_bytes": seen.disk_free_bytes,
-            "disk_size_bytes": seen.disk_size_bytes,
+            "disk_free_bytes": seen.fullest.free_bytes,
+            "disk_size_bytes": seen.fullest.size_bytes,
+            "disks": [_disk(disk) for disk in seen.disks],
             "uptime_s": seen.uptime_s,
             "clock_ahead_s": round(seen.clock_ahead_s, 3),
             "release": seen.release,
@@ -66,6 +67,15 @@ def _server(observed: Observed, standing: ServerStanding) -> Json:
         if isinstance(one, Unreached) and one.name == standing.name:
             told["reason"] = one.reason
     return told
+
+
+def _disk(disk: Disk) -> Json:
+    return {
+        "path": disk.path,
+        "free_bytes": disk.free_bytes,
+        "size_bytes": disk.size_bytes,
+        "read_only": disk.read_only,
+    }
 
 
 def _redundancy(kind: Redundancy) -> Json:

@@ -86,6 +86,17 @@ class SharedFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """One file system of a server."""
+
+    path: str = "/"
+    """Where it is mounted."""
+    free_bytes: int = 1 << 40
+    size_bytes: int = 1 << 40
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """A server that answered, and what it said."""
 
@@ -93,8 +104,8 @@ class Reached:
     units: Mapping[str, str] = field(default_factory=dict)
     """Each unit that the applied bundle wants, and systemd's word for its state."""
     load: float = 0.0
-    disk_free_bytes: int = 1 << 40
-    disk_size_bytes: int = 1 << 40
+    disks: tuple[Disk, ...] = (Disk(),)
+    """Each file system that the farm's data are on; at least one."""
     uptime_s: float = 0.0
     heartbeat: Heartbeat | None = None
     backends: Mapping[str, Backend] | None = None
@@ -121,6 +132,11 @@ class Reached:
     """Its copy of the shared files, where several servers keep one; of the others None."""
     files_mount: SharedFiles | None = None
     """The shared files as they are mounted here, from several servers."""
+
+    @property
+    def fullest(self) -> Disk:
+        """The file system with the least share free."""
+        return min(self.disks, key=lambda disk: disk.free_bytes / max(disk.size_bytes, 1))
 
 
 @dataclass(frozen=True, slots=True)

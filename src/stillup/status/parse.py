@@ -15,6 +15,7 @@ from stillup.status.observed import (
     Backend,
     Database,
     DatabaseCopy,
+    Disk,
     Heartbeat,
     Reached,
     SharedFiles,
@@ -42,8 +43,7 @@ def reached(name: str, answer: JsonObject, *, asked_at_s: float, took_s: float) 
         name=name,
         units={unit: str(state) for unit, state in (told.mapping("units") or {}).items()},
         load=told.number("load"),
-        disk_free_bytes=int(told.number("disk_free")),
-        disk_size_bytes=int(told.number("disk_size")),
+        disks=_disks(told),
         uptime_s=told.number("uptime_s"),
         heartbeat=_heartbeat(told.inner("heartbeat")),
         backends=_backends(told),
@@ -158,6 +158,21 @@ def _backends(told: "_Told") -> dict[str, Backend] | None:
     }
 
 
+def _disks(told: "_Told") -> tuple[Disk, ...]:
+    found = tuple(
+        Disk(
+            disk.text("path"),
+            int(disk.number("free")),
+            int(disk.number("size")),
+            read_only=disk.answer.get("read_only") is True,
+        )
+        for disk in told.objects("disks")
+    )
+    if not found:
+        raise told.unknown("disks", told.answer.get("disks"))
+    return found
+
+
 def _shared_files(told: "_Told | None", key: str) -> SharedFiles | None:
     inner = told.inner(key) if told is not None else None
     if inner is None:
@@ -194,7 +209,7 @@ class _Told:
     def number(self, key: str) -> float:
         value = self.number_or_none(key)
         if value is None:
-            raise self._unknown(key, None)
+            raise self.unknown(key, None)
         return value
 
     def number_or_none(self, key: str) -> float | None:
@@ -202,11 +217,11 @@ class _Told:
             case None:
                 return None
             case bool() as value:
-                raise self._unknown(key, value)
+                raise self.unknown(key, value)
             case int() | float() as value:
                 return float(value)
             case value:
-                raise self._unknown(key, value)
+                raise self.unknown(key, value)
 
     def objects(self, key: str) -> "list[_Told]":
         """Return the objects of a list; what is none is left out."""
@@ -216,7 +231,7 @@ class _Told:
     def text(self, key: str) -> str:
         value = self.text_or_none(key)
         if value is None:
-            raise self._unknown(key, None)
+            raise self.unknown(key, None)
         return value
 
     def text_or_none(self, key: str) -> str | None:
@@ -226,7 +241,7 @@ class _Told:
             case str() as value:
                 return value
             case value:
-                raise self._unknown(key, value)
+                raise self.unknown(key, value)
 
     def mapping(self, key: str) -> Mapping[str, Json] | None:
         match self.answer.get(key):
@@ -235,7 +250,7 @@ class _Told:
             case dict() as value:
                 return value
             case value:
-                raise self._unknown(key, value)
+                raise self.unknown(key, value)
 
     def listing(self, key: str) -> list[Json] | None:
         match self.answer.get(key):
@@ -244,13 +259,13 @@ class _Told:
             case list() as value:
                 return value
             case value:
-                raise self._unknown(key, value)
+                raise self.unknown(key, value)
 
     def inner(self, key: str) -> "_Told | None":
         value = self.mapping(key)
         return _Told(self.server, dict(value)) if value is not None else None
 
-    def _unknown(self, key: str, value: Json) -> ServerFailed:
+    def unknown(self, key: str, value: Json) -> ServerFailed:
         return ServerFailed(
             f"{self.server} told its state in a form that is not known here: {key} is {value!r}; "
             "report this as a fault of stillup"

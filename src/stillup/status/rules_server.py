@@ -5,7 +5,7 @@ from statistics import median
 
 from stillup.model.farm import Farm
 from stillup.status import picture
-from stillup.status.observed import Observed, Reached, Unreached
+from stillup.status.observed import Disk, Observed, Reached, Unreached
 from stillup.status.verdict import Finding, Severity
 
 DISK_LOW_BYTES = 1 << 30
@@ -28,7 +28,8 @@ def findings(farm: Farm, observed: Observed) -> Iterator[Finding]:
         yield from _units(seen)
         yield from _firewall(seen)
         yield from _heartbeat(seen)
-        yield from _disk(seen)
+        for disk in seen.disks:
+            yield from _disk(seen.name, disk)
         yield from _clock(seen, apart[seen.name])
 
 
@@ -139,17 +140,25 @@ def _heartbeat(seen: Reached) -> Iterator[Finding]:
         )
 
 
-def _disk(seen: Reached) -> Iterator[Finding]:
-    free = seen.disk_free_bytes
-    if free >= DISK_LOW_BYTES:
-        return
-    yield Finding(
-        "disk-full" if free < DISK_FULL_BYTES else "disk-low",
-        Severity.RISK,
-        f"the disk of {seen.name} has {free / (1 << 20):.0f} MB left",
-        f"make room on {seen.name}: `du -xh / | sort -h | tail`",
-        seen.name,
-    )
+def _disk(name: str, disk: Disk) -> Iterator[Finding]:
+    if disk.read_only:
+        yield Finding(
+            "disk-read-only",
+            Severity.RISK,
+            f"the file system {disk.path} of {name} is read-only: nothing can be written there",
+            f"see `dmesg` on {name}: after an error of the disk the kernel allows no more writing; "
+            f"check the disk, then restart {name}",
+            name,
+        )
+    free = disk.free_bytes
+    if free < DISK_LOW_BYTES:
+        yield Finding(
+            "disk-full" if free < DISK_FULL_BYTES else "disk-low",
+            Severity.RISK,
+            f"the file system {disk.path} of {name} has {free / (1 << 20):.0f} MB left",
+            f"make room on {name}: `du -xh {disk.path} | sort -h | tail`",
+            name,
+        )
 
 
 def _clocks_apart(observed: Observed) -> dict[str, float]:

@@ -18,7 +18,7 @@ from tests.unit.status.looks import (
     web_seen,
 )
 
-from stillup.status.observed import Backend, Backups, Database, Observed
+from stillup.status.observed import Backend, Backups, Database, Disk, Observed
 from stillup.status.verdict import Level
 
 DOWN = Backend("DOWN", drained=False, check="L4CON")
@@ -282,14 +282,19 @@ CASES: dict[str, tuple[tuple[Change, ...], Level, list[str]]] = {
         ["note heartbeat-near-fault lb1", "note heartbeat-near-fault lb1"],
     ),
     "a disk low": (
-        (told("db1", lambda seen: replace(seen, disk_free_bytes=500 << 20)),),
+        (told("db1", lambda seen: replace(seen, disks=(Disk(), Disk("/srv", 500 << 20)))),),
         Level.AT_RISK,
         ["risk disk-low db1"],
     ),
     "a disk full": (
-        (told("db1", lambda seen: replace(seen, disk_free_bytes=1 << 20)),),
+        (told("db1", lambda seen: replace(seen, disks=(Disk(free_bytes=1 << 20),))),),
         Level.AT_RISK,
         ["risk disk-full db1"],
+    ),
+    "a disk that the kernel allows no writing to": (
+        (told("db1", lambda seen: replace(seen, disks=(Disk(), Disk("/srv", read_only=True)))),),
+        Level.AT_RISK,
+        ["risk disk-read-only db1"],
     ),
     "a clock apart": (
         (told("web2", lambda seen: replace(seen, clock_ahead_s=-4.0)),),

@@ -7,14 +7,16 @@ import pytest
 
 from stillup.errors import ServerFailed
 from stillup.node.message import JsonObject
-from stillup.status.observed import Asked, Backend, Database, Heartbeat, Reached
+from stillup.status.observed import Asked, Backend, Database, Disk, Heartbeat, Reached
 from stillup.status.parse import asked, reached
 
 LB1: JsonObject = {
     "units": {"haproxy.service": "active", "stillup-heartbeat.service": "activating"},
     "load": 0.25,
-    "disk_free": 1000,
-    "disk_size": 2000,
+    "disks": [
+        {"path": "/", "free": 1000, "size": 2000, "read_only": False},
+        {"path": "/var/lib", "free": 900, "size": 9000, "read_only": True},
+    ],
     "uptime_s": 52.5,
     "heartbeat": {
         "name": "lb1",
@@ -70,8 +72,10 @@ LB1: JsonObject = {
 VOTER: JsonObject = {
     "units": {},
     "load": 0,
-    "disk_free": 1000,
-    "disk_size": 2000,
+    "disks": [
+        {"path": "/", "free": 1000, "size": 2000, "read_only": False},
+        {"path": "/var/lib", "free": 900, "size": 9000, "read_only": True},
+    ],
     "uptime_s": 3,
     "heartbeat": None,
     "haproxy": None,
@@ -88,8 +92,7 @@ def test_a_balancers_state() -> None:
         name="lb1",
         units={"haproxy.service": "active", "stillup-heartbeat.service": "activating"},
         load=0.25,
-        disk_free_bytes=1000,
-        disk_size_bytes=2000,
+        disks=(Disk("/", 1000, 2000), Disk("/var/lib", 900, 9000, read_only=True)),
         uptime_s=52.5,
         heartbeat=Heartbeat(
             healthy=True,
@@ -116,8 +119,7 @@ def test_a_balancers_state() -> None:
 def test_a_server_that_has_little_to_tell() -> None:
     assert reached("db1", VOTER, asked_at_s=2000.0, took_s=0.0) == Reached(
         name="db1",
-        disk_free_bytes=1000,
-        disk_size_bytes=2000,
+        disks=(Disk("/", 1000, 2000), Disk("/var/lib", 900, 9000, read_only=True)),
         uptime_s=3.0,
         database=Database(alive=False, reason="Can't connect"),
         release="r1",
@@ -132,6 +134,7 @@ def test_a_server_that_has_little_to_tell() -> None:
         {"load": None},
         {"load": True},
         {"units": ["a"]},
+        {"disks": []},
         {"release": 7},
         {"haproxy": {}},
         {"manifest": "yes"},
@@ -195,3 +198,9 @@ def certificate(until: datetime) -> bytes:
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1)
     dated = builder.not_valid_before(until - timedelta(days=30)).not_valid_after(until)
     return dated.sign(key, SHA256()).public_bytes(Encoding.DER)
+
+
+def test_the_fullest_disk_is_the_one_with_the_least_share_free() -> None:
+    disks = (Disk("/", 1000, 2000), Disk("/var/lib", 1100, 9000), Disk("/srv", 0, 0))
+    assert Reached("db1", disks=disks[:2]).fullest == disks[1]
+    assert Reached("db1", disks=disks).fullest == disks[2]
