@@ -15,10 +15,12 @@ from tests.unit.status.looks import (
     farm,
     look,
     silent,
+    told,
     web_seen,
 )
 
 from stillup.status.judge import askers, judge
+from stillup.status.observed import Disk
 from stillup.status.verdict import Level, Redundancy
 
 
@@ -35,6 +37,15 @@ def test_why_is_the_first_cause_and_how_many_more() -> None:
     assert judge(farm(), look(*changes)).why == (
         "the database on db1 does not answer: gone; and 2 more"
     )
+
+
+def test_a_disk_is_named_by_its_server_and_its_path() -> None:
+    disks = (Disk("/var/lib", read_only=True), Disk("/srv", 5 << 20))
+    verdict = judge(farm(), look(told("db1", lambda seen: replace(seen, disks=disks))))
+    assert [problem.text for problem in verdict.problems] == [
+        "the file system /var/lib of db1 is read-only: nothing can be written there",
+        "the file system /srv of db1 has 5 MB left",
+    ]
 
 
 def test_failed_requests_are_one_problem() -> None:
