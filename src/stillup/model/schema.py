@@ -162,9 +162,9 @@ class BalancerSection(Section):
     """HAProxy."""
 
     balance: BalanceWord = Field(
-        default="roundrobin",
-        description="Which web server a request without a session goes to: `roundrobin` (each "
-        "in turn) or `leastconn` (the one with the fewest connections, for slow pages).",
+        default="leastconn",
+        description="Which web server a request without a session goes to: `leastconn` (the one "
+        "with the fewest requests under way, so that one which hangs gets few) or `roundrobin` (each in turn).",
     )
     sticky: Annotated[str, checked(values.cookie)] | None = Field(
         default=None,

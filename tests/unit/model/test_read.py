@@ -49,7 +49,7 @@ def test_the_example_becomes_a_farm_with_every_default_filled_in() -> None:
         lan6=None,
         vip=Vip((IPv4Address("10.0.0.1"),), lease_s=0.5, preferred=(None,), failback=True),
         site=Site(("shop.example",), "site/", "."),
-        balancer=Balancer(Balance.ROUND_ROBIN, "PHPSESSID", "/health", 64, 10.0),
+        balancer=Balancer(Balance.LEAST_CONNECTIONS, "PHPSESSID", "/health", 64, 10.0),
         tls=Tls(enabled=True, certificate=None, key=None, redirect=False),
         web=Web(16, 128 * 1024**2, 32 * 1024**2),
         database=Database("site", "site", 128 * 1024**2),
