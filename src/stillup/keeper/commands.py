@@ -150,7 +150,9 @@ def bootstrap(arguments: argparse.Namespace) -> int:
     if refused:
         raise ServerFailed(refused)
     if arguments.force:
-        Marks().write("force")
+        marks = Marks()
+        if not marks.has("force"):  # one that is there may say where the old history ended
+            marks.write("force")
         sys.stdout.write("this server's data become the farm's; `state` shows how far it is\n")
     else:
         sys.stdout.write("nothing was done; with --force it is done\n")
