@@ -20,7 +20,7 @@ STORY_LINES = 80
 
 
 def seeds() -> range:
-    first, _, end = os.environ.get("SEEDS", "0:1200").rpartition(":")
+    first, _, end = os.environ.get("SEEDS", "0:800").rpartition(":")
     return range(int(first or 0), int(end))
 
 
@@ -55,8 +55,15 @@ def test_replayed_datagrams_change_nothing() -> None:
         trial(seed, spy=Spy(share=0.2))
 
 
-FIRST_SEEDS = {"measures from the offer": 5000, "takes it again": 3300}
-"""Where looking begins for those that are found late when it begins at 0: at 5005 and at 3375."""
+FIRST_SEEDS = {
+    "measures from the offer": 5000,
+    "takes it again": 3370,
+    "counts old votes": 930,
+    "tells before it lets go": 355,
+    "speaks early": 180,
+    "counts from the last answer": 150,
+}
+"""Where looking begins for those that are found late when it begins at 0: a little before."""
 
 
 @pytest.mark.slow
