@@ -49,7 +49,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     (folder / "farm.toml").write_text(FARM + SECOND)
     (folder / "site").symlink_to(ROOT / "examples" / "site")
     with lab_of(folder / "farm.toml") as running:
-        running.lab.up()
+        running.lab.up(own_disks=True)
         (folder / "farm.toml").write_text(FARM)
         running.stillup("--lab", "apply")
         yield running
@@ -156,6 +156,19 @@ def test_a_group_of_database_servers_from_birth_to_a_power_cut(pair: RunningLab)
     gap_s = rows.gap_s(before)
     figure(f"another database takes over as planned: rows stop for {gap_s:.2f} s")
     assert gap_s < PLANNED_S
+
+    # The disk of the one that is written to fills up, until nothing can be written there.
+    before, failed, full = len(rows.acknowledged()), len(rows.errors()), writer(pair)
+    pair.shell(full, "fallocate -l $(df --output=avail -B1 /var/lib/mysql | tail -1) /var/lib/full")
+    awaited(lambda: writer(pair) != full, "a server whose disk is full is still written to")
+    rows.await_more()
+    assert rows.errors()[failed:] == []
+    figure(f"its disk fills up: rows stop for {rows.gap_s(before):.2f} s")
+    takes = writer(pair)
+    pair.shell(full, "rm /var/lib/full")
+    awaited(lambda: said(pair, full)["room"] is True, "it has no room again")
+    assert writer(pair) == takes
+    whole(pair)
 
     # Everything is off at once, and comes back in any order.
     for server in pair.farm.servers:

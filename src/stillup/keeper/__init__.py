@@ -58,12 +58,13 @@ HMAC-SHA256 over it}``. Web servers and database servers need to reach it, nobod
 
     {"name": "data1", "phase": "member", "reason": "", "cluster": UUID or null, "seqno": 17 or null,
      "usable": true, "writer": "data1" or null, "since": "2026-01-01 00:00:00" or null,
-     "view": ["data1", "data2"], "size": 3, "whole": true,
+     "view": ["data1", "data2"], "size": 3, "whole": true, "room": true,
      "peers": {"data2": {"phase": "member", ...} or null if not heard}}
 
 ``phase`` is one of: ``unread`` (stopped, data not looked at yet), ``stopped`` (position known), ``empty``,
 ``broken`` (data without a known position), ``plain`` (databases that never belonged to the cluster), ``starting`` (no answer yet: it waits for
 a primary component or receives a copy), ``joining`` (in the group, not synced), ``member`` (in the primary
 component and synced or donor), ``cut off`` (runs without a majority), ``hung``, ``stopping``. ``size`` counts the arbiter.
-``reason`` is one sentence for people: what it waits for.
+``reason`` is one sentence for people: what it waits for. ``room`` is false where the disk of the data is all
+but full or read-only: such a server is the writer only where no other can be.
 """

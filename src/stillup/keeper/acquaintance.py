@@ -59,6 +59,11 @@ class Acquaintance:
         with self._lock:
             return {name: now_s - usable_s for name, usable_s in self._usable_s.items()}
 
+    def cramped(self, now_s: float) -> frozenset[str]:
+        """Return the peers that say their disk has no room."""
+        told = self.told(now_s).items()
+        return frozenset(name for name, said in told if said is not None and not said.words.room)
+
 
 def heard(told: Mapping[str, Told | None], declared_s: float | None) -> dict[str, Heard | None]:
     """Return what ``next_step`` is to see; ``declared_s``: since when this server has declared."""

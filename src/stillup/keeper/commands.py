@@ -51,7 +51,7 @@ def give_up(arguments: argparse.Namespace) -> int:
         return EXIT_DONE
     others = said["peers"]
     usable = [
-        name
+        (words.get("room") is False, name)
         for name, words in (others.items() if isinstance(others, dict) else ())
         if isinstance(words, dict) and words["usable"] is True
     ]
@@ -59,13 +59,14 @@ def give_up(arguments: argparse.Namespace) -> int:
         raise ServerFailed(
             "no other database server is an up-to-date member: none can be the writer"
         )
-    _name(told.name, min(usable))
+    _, successor = min(usable)
+    _name(told.name, successor)
     # Before that new connections still come, however few are open now.
     ended_s = time.monotonic() + writer.HANDS_OVER_S + writer.SEEN_S
     mariadb = MariaDB(within_s=STATEMENT_S)
     if not _wait(lambda: time.monotonic() > ended_s and _count(mariadb) == 0, arguments.within):
         raise ServerFailed(
-            f"{min(usable)} is the writer, and {_count(mariadb)} connections are still open here "
+            f"{successor} is the writer, and {_count(mariadb)} connections are still open here "
             f"after {arguments.within:.0f} s"
         )
     return EXIT_DONE

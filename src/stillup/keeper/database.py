@@ -52,6 +52,7 @@ class Keeper:
         self._declared_s: float | None = now_s if marks.has("founding") else None
         self._reason = "it has just begun"
         self._unsettled = ""
+        self._has_room = True
         self._renew, self._end = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -120,6 +121,7 @@ class Keeper:
                 self._wrote_s = now_s
             self._note_declared(look)
             self._say_unsettled()
+            self._say_room(has_room=look.room)
             seen = self._seen(look, self._peers.told(now_s), now_s)
             step = self._pace.allowed(next_step(seen), now_s)
             self._say(step)
@@ -183,6 +185,14 @@ class Keeper:
             _log(f"the group's view is {f'not remembered: {why}' if why else 'remembered again'}")
         self._unsettled = why
 
+    def _say_room(self, *, has_room: bool) -> None:
+        if has_room != self._has_room:
+            rest = (
+                "has room again" if has_room else "has no room: another server is to be the writer"
+            )
+            _log(f"the disk of the data {rest}")
+        self._has_room = has_room
+
     def _ask(self, name: str) -> None:
         """Ask one peer, again and again."""
         while not self._end.wait(ASK_EACH_S):
@@ -204,8 +214,14 @@ class Keeper:
         while not self._end.wait(ROUND_S):
             look, now_s = self._look, time.monotonic()
             named_s = self._pace.named_s(look.writer, now_s)
-            silent_s = self._peers.silent_s(now_s)
-            roles = writer.Roles(self._settings.name, look.view, look.writer, named_s, silent_s)
+            roles = writer.Roles(
+                self._settings.name,
+                look.view,
+                look.writer,
+                named_s,
+                self._peers.silent_s(now_s),
+                self._peers.cramped(now_s) | (frozenset() if look.room else {self._settings.name}),
+            )
             if look.report.phase is not Phase.MEMBER or not writer.wants(roles):
                 continue
             try:
@@ -225,6 +241,7 @@ class Keeper:
             look.size,
             look.writer,
             look.since,
+            room=look.room,
         )
 
     def _body(self) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from stillup.errors import ServerFailed
 from stillup.keeper import data_folder, systemd, writer
 from stillup.keeper.data_folder import Looked, Marks
 from stillup.keeper.mariadb import MariaDB, NoAnswer, Refused
+from stillup.keeper.room import has_room
 from stillup.keeper.seen import Phase, Position, Report
 from stillup.keeper.settings import Settings
 from stillup.keeper.standing import STATUS, Standing, standing
@@ -52,6 +53,7 @@ class Look:
         writer: Who is named as the writer; None if nobody or if it cannot be read.
         since: Since when, UTC.
         has_table: Whether it could be read who is named.
+        room: Whether its disk has room for what the site writes.
     """
 
     report: Report
@@ -60,6 +62,7 @@ class Look:
     writer: str | None = None
     since: str | None = None
     has_table: bool = False
+    room: bool = True
 
 
 class OwnServer:
@@ -74,6 +77,7 @@ class OwnServer:
         self._started_s: float | None = None
         self._ancestors: tuple[Position, ...] | None = None
         self._view: str | None = None
+        self._had_room = True
         self.why_unsettled = ""
         """Why the group's view cannot be remembered, empty if it can; what is served now does not need it."""
 
@@ -215,8 +219,15 @@ class OwnServer:
         except OSError as error:
             self.why_unsettled = str(error)
         name, since, has_table = self._named()
+        self._had_room = has_room(had=self._had_room)
         return Look(
-            self._marked(report), stands.view, stands.size, name, since, has_table=has_table
+            self._marked(report),
+            stands.view,
+            stands.size,
+            name,
+            since,
+            has_table=has_table,
+            room=self._had_room,
         )
 
     def _note_view(self, stands: Standing) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import assert_never
 
 from stillup.errors import ServerFailed
 from stillup.keeper import storage_answers as answers
+from stillup.keeper import storage_disk
 from stillup.keeper import storage_step as step
 from stillup.keeper.storage_seen import Brick, Disk, Storage, Volume
 from stillup.keeper.storage_settings import BRICK, STATE, VOLUME, StorageSettings
@@ -39,6 +41,8 @@ class Gluster:
     unsure_from_s: float | None = field(default=None)
     compared: bool = False
     """Whether the copies were compared since every member was connected last."""
+    unnoted: str = field(default="")
+    """Why it could not be remembered where the brick's disk is mounted, empty if it could."""
 
     def look(self, now_s: float) -> Storage:
         """Return how things stand, at the monotonic time ``now_s``."""
@@ -49,6 +53,9 @@ class Gluster:
         pool = answers.pool((folder / "pool").read_text(encoding="utf-8", errors="replace"))
         pending = _pending()
         unsure = self._is_unsure(pool, pending)
+        disk = _disk(pool.volume)
+        if pool.runs and disk is Disk.OURS:
+            self._note_disk()
         self.pending_from_s = _since(self.pending_from_s, now_s, holds=pending > 0)
         self.unsure_from_s = _since(self.unsure_from_s, now_s, holds=unsure)
         return Storage(
@@ -57,7 +64,7 @@ class Gluster:
             connected=pool.connected,
             known=pool.known,
             elsewhere=self._elsewhere() if pool.volume is None else {},
-            disk=_disk(pool.volume),
+            disk=disk,
             runs=pool.runs,
             pending=pending,
             pending_since_s=_age_s(self.pending_from_s, now_s),
@@ -65,6 +72,19 @@ class Gluster:
             unsure_since_s=_age_s(self.unsure_from_s, now_s),
             whole=self._whole(pool.volume),
         )
+
+    def _note_disk(self) -> None:
+        """Remember where its disk is mounted; what hinders that hinders nothing else, and is said once."""
+        try:
+            storage_disk.remember()
+            why = ""
+        except OSError as error:
+            why = str(error)
+        if why != self.unnoted:
+            sys.stderr.write(
+                f"the brick's disk is {f'not remembered: {why}' if why else 'remembered'}\n"
+            )
+        self.unnoted = why
 
     def _is_unsure(self, pool: answers.Pool, pending: int) -> bool:
         """Say whether the copies are still to be compared since every member was connected last.
@@ -260,6 +280,12 @@ def _run(command: list[str], within_s: float = ASK_S) -> tuple[int, str]:
 
 
 def _disk(volume: Volume | None) -> Disk:
+    found = _lying(volume)
+    # One that stayed on the system's disk is no reason to look for another.
+    return Disk.AWAY if found in {Disk.EMPTY, Disk.BARE} and storage_disk.is_away() else found
+
+
+def _lying(volume: Volume | None) -> Disk:
     folder = Path(BRICK)
     try:
         # Gluster's own folder holds no file that is not beside it by its name.

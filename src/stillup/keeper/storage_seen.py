@@ -14,6 +14,8 @@ class Disk(Enum):
     BARE = "bare"
     """It bears the mark of another volume, or of one that nobody knows, and holds no file: what is
     left when the making of a volume fails half way."""
+    AWAY = "away"
+    """The disk on which it lay is not mounted."""
     FOREIGN = "foreign"
     """Files without the volume's mark, or with another's: somebody's, and not ours to take."""
 

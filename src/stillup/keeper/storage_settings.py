@@ -18,6 +18,8 @@ from stillup.errors import InputRefused
 PATH = "/etc/stillup/storage.json"
 VOLUME = "stillup"
 BRICK = "/srv/stillup/brick/data"
+DISK_MARK = "/var/lib/stillup/storage-disk"
+"""Where the disk of the brick is mounted, if it has one of its own."""
 STATE = "/run/stillup/storage/state.json"
 """What the keeper last saw; written anew with every look."""
 

@@ -13,7 +13,8 @@ What holds whatever is seen:
    left behind (a mark, and no file) is cleared first.
 2. A brick is *given back its files* only when its folder is empty and it is not running, and
    only while a majority is connected, a server with the files among them. A folder that holds
-   something is never emptied, and never taken for a brick.
+   something is never emptied, and never taken for a brick; nor is an empty one, where the disk on
+   which the brick lay is not mounted.
 3. The *set of bricks* changes by one at a time, by the first connected member alone, and a brick
    goes only when all members are connected and every brick is whole: so each of those that stay
    holds everything. The last brick with files never goes.
@@ -25,8 +26,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from stillup.keeper.storage_seen import Brick, Disk, Storage, Volume
-from stillup.keeper.storage_settings import StorageSettings
+from stillup.keeper.storage_settings import DISK_MARK, StorageSettings
 
+AWAY = (
+    "the disk that held this server's files is not mounted: mount it; if it is gone for good, remove "
+    f"{DISK_MARK}, and the files are copied here anew"
+)
 HEAL_AFTER_S = 90.0
 """Gluster heals at once and looks again every minute; what is still behind then needs a push."""
 
@@ -181,6 +186,8 @@ def _without_volume(settings: StorageSettings, seen: Storage) -> Step:
     having = [m.name for m in others if seen.elsewhere.get(m.address)]
     if having:
         return Wait(f"{having[0]} knows the volume and will tell this server of it")
+    if seen.disk is Disk.AWAY:
+        return Wait(AWAY)
     if seen.disk in {Disk.OURS, Disk.FOREIGN}:
         return Wait("no server knows the volume, and this server's brick folder holds files")
     silent = [m.name for m in others if seen.elsewhere.get(m.address) is None]
@@ -203,6 +210,8 @@ def _own_brick(settings: StorageSettings, seen: Storage, volume: Volume) -> Step
         return None
     if seen.disk is Disk.FOREIGN:
         return Wait("this server's brick folder holds files that are not the volume's")
+    if seen.disk is Disk.AWAY:
+        return Wait(AWAY)
     if seen.disk is Disk.OURS:
         return Start()
     if seen.disk is Disk.BARE:

@@ -19,6 +19,7 @@ class Words:
         size: How many its group has, with the arbiter.
         writer: Who is the writer, as its copy of the table says.
         since: Since when, UTC.
+        room: Whether its disk has room for what the site writes.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Words:
     size: int = 0
     writer: str | None = None
     since: str | None = None
+    room: bool = True
 
     @property
     def usable(self) -> bool:
@@ -65,6 +67,7 @@ def say(words: Words) -> dict[str, Json]:
         "size": words.size,
         "writer": words.writer,
         "since": words.since,
+        "room": words.room,
     }
 
 
@@ -92,6 +95,7 @@ def hear(said: dict[str, Json]) -> Words:
             size if isinstance(size, int) else 0,
             _text(said["writer"]),
             _text(said["since"]),
+            room=said.get("room") is not False,  # another version may not say it
         )
     except (KeyError, ValueError) as error:
         raise NotUnderstood(f"{error}") from error

@@ -44,6 +44,7 @@ class Roles:
         writer: Who is named; None before the first time.
         named_s: For how long this server has seen that name.
         silent_s: For how long each other server has not said that it is usable.
+        cramped: Those whose disk has no room for writes, as they say.
     """
 
     name: str
@@ -51,20 +52,24 @@ class Roles:
     writer: str | None
     named_s: float
     silent_s: Mapping[str, float]
+    cramped: frozenset[str] = frozenset()
 
 
 def wants(roles: Roles) -> bool:
     """Whether this server names itself now."""
     if roles.writer == roles.name:
         return False
-    in_order = sorted(
+    heard = [
         name
         for name in roles.view
         if name == roles.name or roles.silent_s.get(name, SILENT_S) < SILENT_S
-    )
+    ]
+    in_order = sorted(heard, key=lambda name: (name in roles.cramped, name))
     turn_s = in_order.index(roles.name) * EACH_S if roles.name in in_order else EACH_S
     if roles.writer is None or roles.writer not in roles.view:
         return roles.named_s >= turn_s or in_order[:1] == [roles.name]
+    if roles.writer in roles.cramped and roles.name not in roles.cramped:
+        return in_order[:1] == [roles.name]
     silent_s = roles.silent_s.get(roles.writer, 0.0)
     return silent_s >= SILENT_S + turn_s and roles.named_s >= STEADY_S
 

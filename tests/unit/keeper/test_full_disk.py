@@ -54,6 +54,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     acts: list[str] = []
     monkeypatch.setattr(Answering, "answers", True)
     monkeypatch.setattr(own_server, "MariaDB", Answering)
+    monkeypatch.setattr(own_server, "has_room", lambda *, had: had)
     monkeypatch.setattr(systemd, "start", lambda _: acts.append("start"))
     monkeypatch.setattr(systemd, "state", lambda: "inactive")
     monkeypatch.setattr(data_folder, "saved_view", lambda: ("3 aa38ee4f 9", 1))
@@ -173,3 +174,17 @@ def test_a_declaration_taken_back_by_halves_does_not_count_for_the_next_one(
     monkeypatch.setattr(data_folder, "look", broken_disk)
     rounds(keeper, 1)
     assert keeper._declared_s is None
+
+
+def test_a_writer_without_room_says_so_and_goes_on_until_another_one_is_named(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(own_server, "has_room", lambda *, had: had and False)
+    rounds(keeper, 2)
+    assert keeper._words().room is False
+    assert keeper.health() == (200, "the writer")
+    assert capsys.readouterr().err.count("has no room") == 1
+    monkeypatch.setattr(own_server, "has_room", lambda *, had: had or True)
+    rounds(keeper, 2)
+    assert keeper._words().room is True
+    assert capsys.readouterr().err == "the disk of the data has room again\n"

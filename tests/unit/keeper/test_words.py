@@ -1,6 +1,7 @@
 """What keepers tell each other: signed, fresh, and understood."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -36,8 +37,16 @@ def words() -> Words:
     return Words("data1", report, "it waits", ("data1", "data2"), 3, "data2", "2026-01-01 00:00:00")
 
 
-def test_what_is_said_is_heard() -> None:
-    assert hear(say(words())) == words()
+@pytest.mark.parametrize("room", [True, False])
+def test_what_is_said_is_heard(room: bool) -> None:  # noqa: FBT001 # a column of the table
+    mine = replace(words(), room=room)
+    assert hear(say(mine)) == mine
+
+
+def test_another_version_that_says_nothing_of_its_disk_is_taken_to_have_room() -> None:
+    said = say(words())
+    del said["room"]
+    assert hear(said) == words()
 
 
 def test_a_signed_answer_to_this_question_is_believed() -> None:
