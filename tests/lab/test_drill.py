@@ -149,6 +149,7 @@ def _await_group(farm: RunningLab, status: str, size: str) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.long
 def test_broken_stickiness_is_named(farm: RunningLab) -> None:
     # At random, as what comes in a steady beat may meet the same one of two in turn every time.
     lost = "/^ *cookie .* prefix/d; s/ cookie web[12]$//; s/^( *balance) .*/\\1 random/"

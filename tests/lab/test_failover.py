@@ -18,8 +18,9 @@ from stillup.lab.access import lab_access
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 MOVES = 10
-LASTING_S = 64
-"""Downloads of a minute, and what it takes to begin and to end."""
+EACH_S = 4
+LASTING_S = 54
+"""What ten moves take, one each ``EACH_S``, and what it takes to begin and to end."""
 
 PACE = 100_000
 BIG = "/srv/site/current/download.bin"
@@ -41,7 +42,7 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
         took: list[Moved] = []
         for number in range(MOVES):
             # Spread over the time that the downloads last.
-            time.sleep(max(0.0, begun_s + 2 + number * 5 - time.monotonic()))
+            time.sleep(max(0.0, begun_s + 2 + number * EACH_S - time.monotonic()))
             took += asyncio.run(failover(applied.farm, access, to=None, address=None, tell=print))
         in_time = time.monotonic() - begun_s < LASTING_S
         assert asking.wait(timeout=LASTING_S) == 0
@@ -62,7 +63,8 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
         said = applied.shell(balancer, "journalctl --unit=stillup-heartbeat --no-pager")
         assert "not told" not in said
         assert "not armed" not in said
-    assert near_s <= max(users.LONG_S, elsewhere_s), "users waited at the moves"
+    # What one must not see is an address that nobody answers for; what a busy host adds is seen elsewhere too.
+    assert near_s <= max(users.LONG_S, 2 * elsewhere_s), "users waited at the moves"
     if not in_time:
         pytest.skip(f"this host took {LASTING_S} s for fewer than {MOVES} moves")
 
