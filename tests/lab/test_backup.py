@@ -13,7 +13,7 @@ import pytest
 from tests.lab.figures import figure
 from tests.lab.running import RunningLab, lab_of
 
-pytestmark = [pytest.mark.lab, pytest.mark.unhurried, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.lab, pytest.mark.apart, pytest.mark.timeout(420)]
 
 _FARM = """\
 [farm]

@@ -15,7 +15,7 @@ from stillup.node.codec import encode
 from stillup.node.message import Json, JsonObject
 from stillup.servers.connection import Connection
 
-pytestmark = [pytest.mark.lab, pytest.mark.unhurried, pytest.mark.slow]
+pytestmark = [pytest.mark.lab, pytest.mark.apart, pytest.mark.slow]
 
 FARM = """\
 [farm]

@@ -16,7 +16,7 @@ from tests.lab.running import ROOT, RunningLab, copy_of, lab_of
 
 from stillup.drill.player import PAGES_S
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.crowding, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 VIP = "10.0.0.1"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.lab.running import ROOT, SMALL, RunningLab, copy_of, lab_of
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.apart]
 
 LASTS_S = 4
 LONG_S = 60

@@ -9,7 +9,7 @@ from tests.lab.running import RunningLab
 from stillup.drill.history import Copies, Kind
 from stillup.errors import ChangeRefused
 
-pytestmark = [pytest.mark.lab, pytest.mark.unhurried, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.apart, pytest.mark.timeout(240)]
 
 WEBS = ("web1", "web2", "web3")
 

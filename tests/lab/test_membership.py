@@ -15,7 +15,7 @@ from stillup.lab.lab import Lab
 from stillup.model.farm import Farm
 from stillup.model.read import read_farm
 
-pytestmark = [pytest.mark.lab, pytest.mark.unhurried, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.apart, pytest.mark.timeout(400)]
 
 FARM = f"""\
 [farm]

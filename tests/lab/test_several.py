@@ -13,7 +13,7 @@ from tests.lab.running import ROOT, RunningLab, lab_of
 
 from stillup.lab.network import client_network
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.apart, pytest.mark.slow, pytest.mark.timeout(600)]
 
 FARM = """\
 [farm]

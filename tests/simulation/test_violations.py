@@ -1,5 +1,7 @@
 """What a violation is told as: a scenario that shows it again, with nothing needless in it."""
 
+from functools import cache
+
 import pytest
 
 from stillup.heartbeat.simulator.campaign import (
@@ -27,7 +29,9 @@ def first_violation(trials: Trials) -> Violation:
     return violation
 
 
-def explained(trials: Trials) -> Explained:
+@cache
+def explained(mutant: str) -> Explained:
+    trials = Trials(mutant=mutant)
     return explain(first_violation(trials), trials)
 
 
@@ -49,7 +53,7 @@ def test_what_was_written_down_shows_the_same_event_by_event(*, mutant: str, rep
 def test_a_violation_is_told_in_fewer_commands_that_show_it_again() -> None:
     trials = Trials(mutant="holds too long")
 
-    told = explained(trials)
+    told = explained("holds too long")
 
     assert told.commands < told.of
     assert " both hold\n" in told.text
@@ -59,7 +63,7 @@ def test_a_violation_is_told_in_fewer_commands_that_show_it_again() -> None:
 
 
 def test_the_real_core_does_not_break_in_a_mutants_scenario() -> None:
-    told = explained(Trials(mutant="holds too long"))
+    told = explained("holds too long")
 
     assert perform(told.text, seeded(0)).violation is None
 

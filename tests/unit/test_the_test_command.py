@@ -21,6 +21,11 @@ CASES = {
         0,
         ("what failed, once more", "1 passed"),
     ),
+    "a machine's test that runs beside the others fails once": (
+        "@pytest.mark.lab\n@pytest.mark.apart\ndef test_lab(): first_time_fails('apart')",
+        0,
+        ("what failed, once more", "1 passed"),
+    ),
     "a test of namespaces fails once": (
         "@pytest.mark.netns\ndef test_netns(): first_time_fails('netns')",
         0,
@@ -69,10 +74,11 @@ def test_the_command_ends_as_it_should(
         path.write_text(f"#!/bin/sh\n{what}\n")
         path.chmod(0o755)
     (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nmarkers =\n    lab: x\n    netns: x\n    long: x\n    crowding: x\n"
+        "[pytest]\nmarkers =\n    lab: x\n    netns: x\n    long: x\n    crowding: x\n    apart: x\n"
     )
     (tmp_path / "test_it.py").write_text(BEGINNING + text + "\n")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    clean["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # which would take most of the time
     done = subprocess.run(
         ["./test"], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
     )
