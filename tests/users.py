@@ -93,6 +93,15 @@ def longest_waits_s(
     return longest[True], longest[False]
 
 
+def may_wait_s(elsewhere_s: float) -> float:
+    """Return how long users may wait at a move, where some waited ``elsewhere_s`` at other times.
+
+    On a quiet machine it is no longer than ``LONG_S``, which ``bench.failover`` shows. A slow or busy one takes
+    longer for everything. An address that is not handed over, but lost and taken, is silent for a lease of 500 ms.
+    """
+    return max(4 * LONG_S, 2 * elsewhere_s)
+
+
 class Users:
     """All of them, on one event loop."""
 

@@ -64,7 +64,7 @@ def test_ten_moves_cost_no_request_and_no_download(applied: RunningLab, tmp_path
         assert "not told" not in said
         assert "not armed" not in said
     # What one must not see is an address that nobody answers for; what a busy host adds is seen elsewhere too.
-    assert near_s <= max(users.LONG_S, 2 * elsewhere_s), "users waited at the moves"
+    assert near_s <= users.may_wait_s(elsewhere_s), "users waited at the moves"
     if not in_time:
         pytest.skip(f"this host took {LASTING_S} s for fewer than {MOVES} moves")
 

@@ -51,7 +51,7 @@ def test_ten_moves_in_a_row_lose_nothing(farm: MovingFarm) -> None:
 
     assert (seen.failed, seen.cut) == ({}, {})
     assert seen.answered == seen.asked
-    assert near_s <= max(users.LONG_S, 2 * elsewhere_s)
+    assert near_s <= users.may_wait_s(elsewhere_s)
     assert farm.holder() == "lb1"
 
 
