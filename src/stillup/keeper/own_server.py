@@ -101,7 +101,7 @@ class OwnServer:
         try:
             rows = self._mariadb.ask(STATUS).rows
         except (NoAnswer, Refused):
-            return Look(self._marked(self._silent(now_s)))
+            return Look(self._marked(self._silent(now_s)), room=self._had_room)
         self._looked, self._started_s = None, None
         status = {str(name): value or "" for name, value in rows}
         return self._answering(standing(status, self.settings.addresses))
@@ -211,7 +211,7 @@ class OwnServer:
         report = Report(stands.phase, stands.position)
         self._before = stands.position
         if stands.phase is not Phase.MEMBER:
-            return Look(self._marked(report), stands.view, stands.size)
+            return Look(self._marked(report), stands.view, stands.size, room=self._had_room)
         self._remember(stands.position)
         try:
             self._note_view(stands)

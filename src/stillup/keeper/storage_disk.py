@@ -1,8 +1,9 @@
 """Where the disk of this server's brick is mounted, remembered: acting.
 
-A disk that does not come at boot leaves the folder below its place empty, or none at all. That is not a
-brick that lost its files: were it taken for one, Gluster would copy everything onto the system's disk, and
-the brick's own files would lie below it as they were when the disk is back.
+A disk that does not come at boot leaves the folder below its place empty, or with what lay there before it was
+mounted for the first time, or none at all. That is not a brick that lost its files: were it taken for one,
+Gluster would copy everything onto the system's disk, or serve what is months old. So Gluster is not started then.
+Only a person says that the disk will not come back, and removes the mark.
 """
 
 import os
@@ -17,17 +18,16 @@ def remember(brick: Path = Path(BRICK), mark: Path = Path(DISK_MARK)) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    place = _mount_point(brick)
-    if place == Path("/"):
-        mark.unlink(missing_ok=True)
-    elif _remembered(mark) != str(place):
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        new = mark.with_suffix(".new")
-        with new.open("w", encoding="utf-8") as file:
-            file.write(f"{place}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(mark)
+    place = _mount_point(brick.resolve())
+    if place == Path("/") or _remembered(mark) == str(place):
+        return
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    new = mark.with_suffix(".new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(f"{place}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(mark)
 
 
 def is_away(mark: Path = Path(DISK_MARK)) -> bool:

@@ -49,7 +49,7 @@ class Gluster:
         folder = Path(STATE).parent
         code, _ = _run([*_CLI, "get-state", "glusterd", "odir", str(folder), "file", "pool"])
         if code:
-            return Storage(answers=False)
+            return Storage(answers=False, disk=_disk(None))
         pool = answers.pool((folder / "pool").read_text(encoding="utf-8", errors="replace"))
         pending = _pending()
         unsure = self._is_unsure(pool, pending)
@@ -280,12 +280,8 @@ def _run(command: list[str], within_s: float = ASK_S) -> tuple[int, str]:
 
 
 def _disk(volume: Volume | None) -> Disk:
-    found = _lying(volume)
-    # One that stayed on the system's disk is no reason to look for another.
-    return Disk.AWAY if found in {Disk.EMPTY, Disk.BARE} and storage_disk.is_away() else found
-
-
-def _lying(volume: Volume | None) -> Disk:
+    if storage_disk.is_away():
+        return Disk.AWAY
     folder = Path(BRICK)
     try:
         # Gluster's own folder holds no file that is not beside it by its name.

@@ -5,14 +5,16 @@ an empty disk by editing its files by hand. Here each server's identity follows 
 and its own name, so that all of them know each other from the start: no command, no order, and
 a server that comes back empty is known at once and told of the volume. What is there already is
 left alone. The brick's folder must be there before Gluster starts, or it takes an empty one for
-a new one, which it does not give back its files. It is not made where the brick's disk is missing.
+a new one, which it does not give back its files. Gluster does not start where the brick's disk is missing.
 """
 
 import subprocess
 from pathlib import Path
 
+from stillup.errors import ServerFailed
 from stillup.keeper import storage_disk
 from stillup.keeper.storage_settings import BRICK, StorageSettings
+from stillup.keeper.storage_step import AWAY
 
 ROOT = Path("/var/lib/glusterd")
 BEFRIENDED = 3
@@ -20,9 +22,14 @@ BEFRIENDED = 3
 
 
 def seed(settings: StorageSettings, root: Path = ROOT, brick: Path = Path(BRICK)) -> None:
-    """Write what is missing below ``root``, and make the brick's folder."""
-    if not storage_disk.is_away():
-        brick.mkdir(mode=0o755, parents=True, exist_ok=True)
+    """Write what is missing below ``root``, and make the brick's folder.
+
+    Raises:
+        ServerFailed: If the disk on which the brick lay is not mounted.
+    """
+    if storage_disk.is_away():
+        raise ServerFailed(AWAY)
+    brick.mkdir(mode=0o755, parents=True, exist_ok=True)
     peers = root / "peers"
     peers.mkdir(mode=0o755, parents=True, exist_ok=True)
     info = root / "glusterd.info"

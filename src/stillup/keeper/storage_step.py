@@ -13,8 +13,8 @@ What holds whatever is seen:
    left behind (a mark, and no file) is cleared first.
 2. A brick is *given back its files* only when its folder is empty and it is not running, and
    only while a majority is connected, a server with the files among them. A folder that holds
-   something is never emptied, and never taken for a brick; nor is an empty one, where the disk on
-   which the brick lay is not mounted.
+   something is never emptied, and never taken for a brick. Nothing is done at all while the disk
+   on which the brick lay is not mounted: what is seen in its place is not the brick.
 3. The *set of bricks* changes by one at a time, by the first connected member alone, and a brick
    goes only when all members are connected and every brick is whole: so each of those that stay
    holds everything. The last brick with files never goes.
@@ -142,6 +142,8 @@ def next_storage_step(settings: StorageSettings, seen: Storage) -> Step:
 
 
 def _change(settings: StorageSettings, seen: Storage) -> Step:
+    if seen.disk is Disk.AWAY:
+        return Wait(AWAY)
     if not seen.answers:
         return Wait("Gluster does not answer on this server")
     if seen.volume is None:
@@ -162,6 +164,8 @@ def well(settings: StorageSettings, seen: Storage) -> str:
     Files that *others* are behind with count as well: when every member says that it is well, every
     copy is whole.
     """
+    if seen.disk is Disk.AWAY:
+        return AWAY
     if not seen.answers:
         return "Gluster does not answer"
     if seen.volume is None:
@@ -186,8 +190,6 @@ def _without_volume(settings: StorageSettings, seen: Storage) -> Step:
     having = [m.name for m in others if seen.elsewhere.get(m.address)]
     if having:
         return Wait(f"{having[0]} knows the volume and will tell this server of it")
-    if seen.disk is Disk.AWAY:
-        return Wait(AWAY)
     if seen.disk in {Disk.OURS, Disk.FOREIGN}:
         return Wait("no server knows the volume, and this server's brick folder holds files")
     silent = [m.name for m in others if seen.elsewhere.get(m.address) is None]
@@ -210,8 +212,6 @@ def _own_brick(settings: StorageSettings, seen: Storage, volume: Volume) -> Step
         return None
     if seen.disk is Disk.FOREIGN:
         return Wait("this server's brick folder holds files that are not the volume's")
-    if seen.disk is Disk.AWAY:
-        return Wait(AWAY)
     if seen.disk is Disk.OURS:
         return Start()
     if seen.disk is Disk.BARE:

@@ -22,8 +22,8 @@ SILENT_S = 1.0
 """How long the writer's keeper may be silent before another takes over. Galera itself needs 1.5 s or
 more to see that a server is gone; the new name waits in the group until then and counts at once."""
 STEADY_S = 10.0
-"""How long a writer that the group still has stays in any case: two that cannot hear one another
-must not take the role from each other again and again."""
+"""How long a writer that the group still has stays in any case: two that cannot hear one another, or have no room
+in turn, must not take the role from each other again and again."""
 HANDS_OVER_S = 1.5
 """How long a server that was the writer, and is well, goes on saying so: until every HAProxy has seen
 that the new one says so too. If both stopped and began by the table alone, connections in between
@@ -69,7 +69,8 @@ def wants(roles: Roles) -> bool:
     if roles.writer is None or roles.writer not in roles.view:
         return roles.named_s >= turn_s or in_order[:1] == [roles.name]
     if roles.writer in roles.cramped and roles.name not in roles.cramped:
-        return in_order[:1] == [roles.name]
+        # A server that was named a moment ago was named on purpose, as before another one restarts.
+        return roles.named_s >= STEADY_S and in_order[:1] == [roles.name]
     silent_s = roles.silent_s.get(roles.writer, 0.0)
     return silent_s >= SILENT_S + turn_s and roles.named_s >= STEADY_S
 

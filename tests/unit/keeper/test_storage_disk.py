@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.unit.keeper.storage_world import settings
 
+from stillup.errors import ServerFailed
 from stillup.keeper import storage_disk, storage_gluster, storage_seed
 from stillup.keeper.storage_disk import is_away, remember
 from stillup.keeper.storage_seen import Disk
@@ -49,15 +50,21 @@ def test_a_disk_that_was_there_and_is_not_is_away(brick: Path, mark: Path, mount
     assert is_away(mark)
 
 
-def test_what_lies_on_the_systems_disk_is_not_waited_for(
+def test_what_lies_on_the_systems_disk_does_not_make_the_other_forgotten(
     brick: Path, mark: Path, mounts: Mounts
 ) -> None:
     remember(brick, mark)
     mounts.folders.remove(str(brick.parent))
-    # Its files are here now, and at work: somebody has moved them.
+    # It may be what lay there before the disk was mounted for the first time.
     remember(brick, mark)
-    assert not is_away(mark)
+    assert is_away(mark)
+
+
+def test_a_brick_on_the_systems_disk_is_never_away(brick: Path, mark: Path, mounts: Mounts) -> None:
+    mounts.folders = {"/"}
+    remember(brick, mark)
     assert not mark.exists()
+    assert not is_away(mark)
 
 
 def test_a_disk_at_another_place_is_remembered_there(
@@ -69,29 +76,29 @@ def test_a_disk_at_another_place_is_remembered_there(
     assert mark.read_text("utf-8") == f"{brick}\n"
 
 
-@pytest.mark.parametrize(("away", "found"), [(True, Disk.AWAY), (False, Disk.EMPTY)])
-def test_an_empty_folder_is_taken_for_an_empty_brick_only_with_its_disk(
+@pytest.mark.parametrize(("away", "found"), [(True, Disk.AWAY), (False, Disk.FOREIGN)])
+def test_what_is_seen_in_the_place_of_a_disk_that_is_away_is_nothing(
     brick: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
     away: bool,
     found: Disk,
 ) -> None:
+    (brick / "a file").touch()
     monkeypatch.setattr(storage_gluster, "BRICK", str(brick))
     monkeypatch.setattr(storage_disk, "is_away", lambda: away)
     assert storage_gluster._disk(None) is found
-    (brick / "a file").touch()
-    assert storage_gluster._disk(None) is Disk.FOREIGN
 
 
-@pytest.mark.parametrize("away", [True, False])
-def test_the_folder_is_not_made_where_its_disk_is_missing(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    away: bool,
+def test_gluster_does_not_start_without_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage_disk, "is_away", lambda: away)
+    monkeypatch.setattr(storage_disk, "is_away", lambda: True)
     monkeypatch.setattr(storage_seed, "_version", lambda: 110000)
-    storage_seed.seed(settings("two", "s1"), tmp_path / "glusterd", tmp_path / "brick/data")
-    assert (tmp_path / "brick/data").exists() is not away
+    own, root, brick = settings("two", "s1"), tmp_path / "glusterd", tmp_path / "brick/data"
+    with pytest.raises(ServerFailed, match="is not mounted"):
+        storage_seed.seed(own, root, brick)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(storage_disk, "is_away", lambda: False)
+    storage_seed.seed(own, root, brick)
+    assert brick.is_dir()

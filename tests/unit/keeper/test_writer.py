@@ -61,10 +61,12 @@ def test_the_table_is_made_where_there_is_none() -> None:
     ("name", "view", "writer", "named_s", "silent_s", "cramped", "wanted"),
     [
         # The writer's disk has no room: the first that has some takes over at once.
-        ("b", ("a", "b", "c"), "a", 0.0, {"a": 0.0, "c": 0.0}, "a", True),
-        ("c", ("a", "b", "c"), "a", 0.0, {"a": 0.0, "b": 0.0}, "a", False),
-        ("c", ("a", "b", "c"), "a", 0.0, {"a": 0.0, "b": 0.0}, "ab", True),
-        ("c", ("a", "b", "c"), "a", 0.0, {"a": 0.0, "b": 9.0}, "a", True),
+        ("b", ("a", "b", "c"), "a", LONG_S, {"a": 0.0, "c": 0.0}, "a", True),
+        ("c", ("a", "b", "c"), "a", LONG_S, {"a": 0.0, "b": 0.0}, "a", False),
+        ("c", ("a", "b", "c"), "a", LONG_S, {"a": 0.0, "b": 0.0}, "ab", True),
+        ("c", ("a", "b", "c"), "a", LONG_S, {"a": 0.0, "b": 9.0}, "a", True),
+        # One that was named a moment ago was told to be it, by a server that is about to restart.
+        ("b", ("a", "b"), "a", STEADY_S - 1, {"a": 0.0}, "a", False),
         # Nobody has any: it stays where it is, also when the writer then falls silent or goes.
         ("b", ("a", "b"), "a", LONG_S, {"a": 0.0}, "ab", False),
         ("b", ("a", "b"), "a", LONG_S, {"a": SILENT_S}, "ab", True),
