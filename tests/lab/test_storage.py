@@ -33,6 +33,7 @@ st2  = {{ address = "10.0.0.7", roles = ["storage"] }}
 """
 STORAGES = ("st1", "st2")
 BRICK = "/srv/stillup/brick/data/uploads"
+STATE = "/run/stillup/storage/state.json"
 GAP_S = 6.0
 WHOLE_S = 120.0
 # Writes a file every 100 ms, and prints what was acknowledged and the longest wait for it.
@@ -88,7 +89,7 @@ def wait_whole(lab: RunningLab, within_s: float = WHOLE_S) -> float:
     began_s = time.monotonic()
     while time.monotonic() < began_s + within_s:
         # One that just boots has looked at nothing yet.
-        look = "cat /run/stillup/storage/state.json"
+        look = f"cat {STATE}"
         said = [lab.shell(name, look, check=False) for name in STORAGES]
         if all(words and json.loads(words)["well"] for words in said):
             return time.monotonic() - began_s
@@ -199,7 +200,7 @@ def test_a_file_that_was_under_way_while_a_brick_came_is_brought_there(stored: R
         )
     stored.shell("web2", f"rm {BRICK}/stuck {own}/{gfid[:2]}/{gfid[2:4]}/{gfid}")
     for server in STORAGES:
-        keeper, seen = "stillup-storage", "/run/stillup/storage/state.json"
+        keeper, seen = "stillup-storage", STATE
         stored.shell(server, f"systemctl stop {keeper}; rm -f {seen}; systemctl start {keeper}")
     healed_s = wait_whole(stored, within_s=240)
     figure(f"storage, a file that no folder knows to be missing: there after {healed_s:.0f} s")
@@ -209,3 +210,30 @@ def test_a_file_that_was_under_way_while_a_brick_came_is_brought_there(stored: R
         == stored.shell("st1", f"ls -A {BRICK}").split()
     )
     assert stored.shell("web1", "cat /srv/shared/uploads/stuck") == "hello\n"
+
+
+def test_a_disk_that_is_not_mounted_at_boot_is_waited_for(stored: RunningLab) -> None:
+    """Below its place lies a brick of before, as where a farm was applied before the disk was mounted."""
+    mount = "mount -t tmpfs none /srv/stillup/brick"
+    wait_whole(stored)
+    before = set(alike(stored))
+    stored.shell(
+        "st2",
+        f"systemctl stop stillup-storage glusterd; pkill gluster; {mount}; "
+        f"rm -f {STATE}; systemctl start glusterd stillup-storage",
+    )
+    wait_whole(stored)
+    later, _, _ = Writer(stored, "web1", "later", 10).ended()
+    stored.lab.power("st2", on=False)
+    stored.lab.power("st2", on=True)
+    deadline_s = time.monotonic() + 60
+    while "is not mounted" not in stored.shell("st2", f"cat {STATE}", check=False):
+        assert time.monotonic() < deadline_s, "it does not say that its disk is missing"
+        time.sleep(0.2)
+    assert stored.shell("st2", "pgrep -l gluster || true") == "", "what lies there is served"
+    without, refused, _ = Writer(stored, "web1", "disk", 10).ended()
+    assert refused == 0
+    stored.shell("st2", mount)
+    healed_s = wait_whole(stored)
+    figure(f"storage, st2's disk is mounted late: whole {healed_s:.0f} s after it was")
+    assert set(alike(stored)) == {*before, *later, *without}
