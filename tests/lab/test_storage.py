@@ -234,6 +234,6 @@ def test_a_disk_that_is_not_mounted_at_boot_is_waited_for(stored: RunningLab) ->
     without, refused, _ = Writer(stored, "web1", "disk", 10).ended()
     assert refused == 0
     stored.shell("st2", mount)
-    healed_s = wait_whole(stored)
+    healed_s = wait_whole(stored, within_s=240)
     figure(f"storage, st2's disk is mounted late: whole {healed_s:.0f} s after it was")
     assert set(alike(stored)) == {*before, *later, *without}
