@@ -39,10 +39,12 @@ def told() -> Told:
 def hooks(loop: Loop, told: Told, *commands: tuple[str, ...]) -> Iterator[Hooks]:
     settings, _ = of_values({"name": "lb1", "on_acquire": [[*command] for command in commands]})
     beside = runner()
-    yield Hooks(loop, settings, lambda words, fields: told.append((words, fields)), beside)
-    beside.channel.close()
-    beside.process.kill()
-    beside.process.wait()
+    try:
+        yield Hooks(loop, settings, lambda words, fields: told.append((words, fields)), beside)
+    finally:
+        beside.channel.close()
+        beside.process.kill()
+        beside.process.wait()
 
 
 @pytest.fixture
@@ -89,12 +91,11 @@ def test_that_none_can_run_any_more_is_told_and_warned_of(loop: Loop, told: Told
         assert "their process has ended" in made.warnings()[0]
 
 
-def test_asking_for_a_command_that_hangs_takes_no_time(loop: Loop, told: Told) -> None:
-    with hooks(loop, told, ("/bin/sleep", "3")) as made:
-        began_s = time.monotonic()
+@pytest.mark.timeout(60)
+def test_a_command_that_hangs_is_not_waited_for(loop: Loop, told: Told) -> None:
+    with hooks(loop, told, ("/bin/sleep", "600")) as made:
         for _ in range(3000):
             made.run("on_acquire", "10.0.0.1", "a reason that is long enough to fill a buffer" * 4)
-        assert time.monotonic() - began_s < 1.0
     assert {words for words, _ in told} == {"hook not run"}
     assert made.last["on_acquire 10.0.0.1"] == {
         "error": "not run: Resource temporarily unavailable"
@@ -106,5 +107,5 @@ def test_what_takes_too_long_is_killed_with_its_children(monkeypatch: pytest.Mon
     began_s = time.monotonic()
     ended = hook_runner.ran(["/bin/sh", "-c", "sleep 60 & wait"], {})
     assert ended["error"] == "killed after 0.2 s"
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 30
     assert json.dumps(ended)

@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.model.lines import Doubled, lines_of
@@ -199,7 +199,6 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[Path, int]]:
     return text, expected
 
 
-@settings(deadline=None)  # a busy machine is no bug
 @given(documents())
 def test_any_document_has_each_table_and_key_on_its_line(
     document: tuple[str, dict[Path, int]],
@@ -211,7 +210,6 @@ def test_any_document_has_each_table_and_key_on_its_line(
     assert lines_of(text).doubled == ()
 
 
-@settings(deadline=None)  # a busy machine is no bug
 @given(st.text(st.sampled_from("ab\"'\\#[]{}=,. \n\r\t1é"), max_size=60))
 def test_any_text_is_walked_and_what_tomllib_accepts_is_found_whole(text: str) -> None:
     lines = lines_of(text)

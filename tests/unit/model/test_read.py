@@ -171,7 +171,6 @@ def sound_problems(data: bytes) -> None:
     assert list(read) == sorted(read, key=lambda problem: problem.line)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_end_in_a_traceback(data: bytes) -> None:
     sound_problems(data)
@@ -181,7 +180,7 @@ SLIPS = [b"", b'"', b"'", b"[", b"]", b"{", b"}", b"=", b".", b"#", b"\n", b"\\"
 SLIPS += [b"-", b" ", b"\xff", b"\x00", b'"""', b"true", b"[[x]]\n", b"a.b=1\n"]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(
@@ -214,7 +213,7 @@ VALUES = st.recursive(
 LINES = [line for line in EXAMPLE.decode().split("\n") if " = " in line]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(LINES), VALUES), min_size=1, max_size=3))
 def test_no_value_in_the_place_of_another_ends_in_a_traceback(
     swaps: list[tuple[str, str]],
@@ -225,7 +224,6 @@ def test_no_value_in_the_place_of_another_ends_in_a_traceback(
     sound_problems(text.encode())
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_shown_bounded_and_printable(text: str) -> None:
     assert shown(text).isprintable()

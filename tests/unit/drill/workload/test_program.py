@@ -79,8 +79,8 @@ def test_kept_connections_are_kept_and_used_in_turn() -> None:
     with asking(site, loads={Kind.KEPT: Load(100.0, 1.5, 50, connections=5)}) as load:
         wait_for(load, 60)
         load.stop()
-    # More than five only where this machine itself stalled.
-    assert 5 <= site.connections < 15
+    # More than five only where this machine itself stalled; 60 if none were kept.
+    assert 5 <= site.connections < 30
 
 
 def test_a_stall_is_charged_with_every_request_it_kept_waiting() -> None:
