@@ -13,8 +13,14 @@ STUBS = ("scripts/prepare", *(f".venv/bin/{name}" for name in ("ruff", "mypy", "
 CASES = {
     "a test without machines fails once": (
         "def test_unit(): first_time_fails('unit')",
+        0,
+        ("what failed, once more", "1 passed"),
+    ),
+    "a test without machines fails twice, and a machine's once": (
+        "def test_unit(): assert not 'unit'\n"
+        "@pytest.mark.lab\ndef test_lab(): first_time_fails('lab')",
         1,
-        ("what needs no machine failed: not run again",),
+        ("1 failed", "1 passed"),
     ),
     "a machine's test fails once": (
         "@pytest.mark.lab\ndef test_lab(): first_time_fails('lab')",
