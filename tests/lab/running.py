@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from stillup.lab.lab import Lab, down
 from stillup.lab.shell import client_command
 from stillup.lab.state import home_of
@@ -17,6 +19,7 @@ from stillup.model.read import read_farm
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "tests/farms/small.toml"
 _END_S = 300.0
+_SAID = 4000
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,14 @@ class RunningLab:
         self, *words: str, check: bool = True, within_s: float = _END_S
     ) -> subprocess.CompletedProcess[str]:
         """Run ``stillup -f FARM WORDS...``; with ``check`` its failure fails the test."""
-        done = subprocess.run(
-            self.command(*words), capture_output=True, text=True, timeout=within_s, check=False
-        )
+        try:
+            done = subprocess.run(
+                self.command(*words), capture_output=True, text=True, timeout=within_s, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            # What it said until then is all there is to find out by: bytes, whatever was asked.
+            said = b"".join(part for part in (late.stdout, late.stderr) if isinstance(part, bytes))
+            pytest.fail(f"{words}: not done after {within_s:.0f} s: {said.decode()[-_SAID:]}")
         assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done
 

@@ -21,7 +21,14 @@ def name_of(farm: str, made: datetime) -> str:
 def is_of(farm: str | None, name: str) -> bool:
     """Tell whether a name is that of one of this farm's backups; of any farm's for None."""
     found = _FORM.fullmatch(name)
-    return found is not None and farm in {None, found["farm"]}
+    if found is None or farm not in {None, found["farm"]}:
+        return False
+    try:
+        made_at(name)
+    except ValueError:
+        # Digits, and no date.
+        return False
+    return True
 
 
 def made_at(name: str) -> datetime:

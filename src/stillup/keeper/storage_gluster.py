@@ -116,8 +116,7 @@ class Gluster:
         code, told = _run([*_GLUSTER, "status", VOLUME, "--xml"])
         if code or not answers.all_run(told, volume):
             return False
-        code, told = _run([*_GLUSTER, "heal", VOLUME, "statistics", "heal-count"])
-        return code == 0 and answers.behind(told) == 0
+        return self._behind() == 0
 
     def act(self, wanted: step.Step) -> None:
         """Carry out one step.
@@ -153,8 +152,20 @@ class Gluster:
             raise
 
     def _compare(self) -> None:
+        """Ask Gluster whether any file differs, once no brick has written down that another lacks one.
+
+        To list what differs each such file is locked and looked at on every brick: with thousands
+        still to heal it takes minutes, and its healer waits for the same locks.
+        """
+        if self._behind() != 0:
+            return
         code, told = _run([*_GLUSTER, "heal", VOLUME, "info", "summary", "--xml"], COMPARE_S)
         self.compared = code == 0 and answers.differing(told) == 0
+
+    def _behind(self) -> int | None:
+        """Return how many files any brick has to heal on another; None if one did not answer."""
+        code, told = _run([*_GLUSTER, "heal", VOLUME, "statistics", "heal-count"])
+        return None if code else answers.behind(told)
 
     def _heal(self) -> None:
         """Look each file up that is behind: Gluster heals what a client comes upon.

@@ -15,7 +15,7 @@ from stillup.errors import ChangeRefused, ChangeTakenBack, ServerFailed
 from stillup.node import moves as paths
 from stillup.node.accounts import make_account, put_right
 from stillup.node.bundle import Bundle, Command, Health
-from stillup.node.check import concerns, run_check, wait_for
+from stillup.node.check import concerns, run_check, run_command, wait_for
 from stillup.node.codec import fingerprint
 from stillup.node.compare import (
     Change,
@@ -39,7 +39,6 @@ from stillup.node.takeback import take_back
 from stillup.node.units import act, forget_failures, show
 from stillup.node.world import World, at
 
-COMMAND_S = 300.0
 SETTLE_S = 0.5
 """Between the first sign of health and the second; nginx needs some 50 ms to take over."""
 
@@ -281,7 +280,7 @@ def _run_commands(work: Work, commands: list[Command]) -> None:
         if is_satisfied(work.world, command):
             continue
         work.report("command", command.name)
-        ran = work.world.run(command.argv, stdin=command.stdin.encode(), within_s=COMMAND_S)
+        ran = run_command(work.world, command)
         if ran.code:
             raise ServerFailed(f"{command.name} failed: {first_lines(ran, work.secrets)}")
 

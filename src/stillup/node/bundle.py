@@ -78,7 +78,8 @@ class Command:
     """A guarded command: runs ``argv`` unless ``unless`` exits 0. Secrets go by ``stdin`` only.
 
     It runs before the units are started, reloaded or restarted; one that ``needs`` a unit (the
-    database, to make a user in it) runs after all of them.
+    database, to make a user in it) runs after all of them. One that fails is run again until
+    ``within_s`` seconds are over: what it asks may be busy, as a database is with a member that joins.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Command:
     stdin: str = field(default="", repr=False)
     unless_stdin: str = field(default="", repr=False)
     needs: str = ""
+    within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from stillup.errors import ServerFailed
 from stillup.node import view
-from stillup.node.bundle import Check, Health
+from stillup.node.bundle import Check, Command, Health
 from stillup.node.compare import Touched
 from stillup.node.said import first_lines
 from stillup.node.world import Ran, World
 
 CHECK_S = 60.0
+COMMAND_S = 300.0
 TRY_S = 10.0
 PAUSE_FIRST_S = 0.05
 PAUSE_LONGEST_S = 0.5
@@ -52,3 +53,13 @@ def wait_for(world: World, health: Health) -> Ran:
             return ran
         world.pause(pause)
         pause = min(pause * 2, PAUSE_LONGEST_S)
+
+
+def run_command(world: World, command: Command) -> Ran:
+    """Run a command, and again while it fails and its time is not up; return the last answer."""
+    end = world.now_s() + command.within_s
+    while True:
+        ran = world.run(command.argv, stdin=command.stdin.encode(), within_s=COMMAND_S)
+        if ran.code == 0 or world.now_s() + PAUSE_LONGEST_S >= end:
+            return ran
+        world.pause(PAUSE_LONGEST_S)

@@ -22,6 +22,8 @@ failed, and with it the hash of the password; the reason is on its standard erro
 ACCOUNT = "the site's database and its account"
 """The command's name; the plan looks for it."""
 UNIT = "mariadb.service"
+BUSY_S = 60.0
+"""While a member copies the database from this one, it refuses to change accounts: a lock's time is up."""
 MARK = "stillup_accounts"
 """A role without rights: it marks the accounts that stillup made."""
 
@@ -71,6 +73,7 @@ def commands(farm: Farm, secrets: Secrets, *, keeps_old: bool) -> tuple[Command,
             stdin=render("database/account.sql.j2", values),
             unless_stdin=render("database/account-settled.sql.j2", values),
             needs=UNIT,
+            within_s=BUSY_S,
         ),
         Command(
             "MariaDB's number of connections",
@@ -79,6 +82,7 @@ def commands(farm: Farm, secrets: Secrets, *, keeps_old: bool) -> tuple[Command,
             stdin=render("database/connections.sql.j2", most),
             unless_stdin=render("database/connections-settled.sql.j2", most),
             needs=UNIT,
+            within_s=BUSY_S,
         ),
     )
 

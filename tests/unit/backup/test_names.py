@@ -22,6 +22,8 @@ def test_only_a_finished_backup_of_this_farm_counts() -> None:
         names.unfinished(NAME, "ab12"),
         names.going(NAME),
         "shop-20260304",
+        "shop-20261304-050607Z",
+        "shop-20260304-250607Z",
         "shop",
         "lost+found",
     ):

@@ -81,13 +81,17 @@ class Folder:
         if place.exists():
             loaded: dict[str, dict[str, list[str]]] = json.loads(place.read_text())
             return loaded
-        return {"packages": {}, "units": {}, "runs": {}, "done": {}, "accounts": {}}
+        return {"packages": {}, "units": {}, "runs": {}, "done": {}, "accounts": {}, "busy": {}}
 
     def _save(self, state: Mapping[str, object]) -> None:
         place = self.root / STATE
         new = place.with_suffix(".new")
         new.write_text(json.dumps(state, indent=1, sort_keys=True))
         new.rename(place)
+
+    def keep_busy(self, times: int) -> None:
+        """Let the next so many marks fail."""
+        self._save({**self.state(), "busy": {str(time): [] for time in range(times)}})
 
     def unit(self, name: str) -> tuple[str, str]:
         """Return a unit's state: active and enabled."""
@@ -187,6 +191,10 @@ class Folder:
 
     def _mark(self, argv: list[str]) -> Ran:
         state = self.state()
+        if state["busy"]:
+            state["busy"].popitem()
+            self._save(state)
+            return Ran(1, err=b"busy\n")
         state["done"][argv[0]] = []
         self._save(state)
         return Ran(0)

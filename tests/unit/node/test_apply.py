@@ -181,6 +181,28 @@ def restarting() -> Unit:
     return Unit("engine.service", restart_on=("/etc/engine.conf",))
 
 
+def test_what_a_busy_engine_refuses_is_asked_of_it_again(world: Folder) -> None:
+    patient = replace(bundle().commands[0], within_s=60.0)
+    world.keep_busy(3)
+    assert "command mark it run" in run(world, bundle(commands=(patient,)))
+    assert [call[0] for call in world.calls].count("mark") == 4
+
+
+def test_what_a_busy_engine_refuses_for_too_long_fails(world: Folder) -> None:
+    patient = replace(bundle().commands[0], within_s=60.0)
+    world.keep_busy(1000)
+    with pytest.raises(ChangeTakenBack, match="mark it failed: busy"):
+        run(world, bundle(commands=(patient,)))
+    assert 60 <= [call[0] for call in world.calls].count("mark") <= 120
+
+
+def test_what_is_not_to_be_asked_again_fails_at_once(world: Folder) -> None:
+    world.keep_busy(1)
+    with pytest.raises(ChangeTakenBack, match="mark it failed: busy"):
+        run(world, bundle())
+    assert [call[0] for call in world.calls].count("mark") == 1
+
+
 def test_a_first_apply_that_fails_leaves_nothing_but_packages(world: Folder) -> None:
     with pytest.raises(ChangeTakenBack, match="engine answers did not come to health: error: 503"):
         run(world, bundle("SICK\n"))

@@ -35,7 +35,7 @@ FULL = Bundle(
     links=(Link("/etc/link", "/etc/key"),),
     absent=(Absent("/etc/default"),),
     checks=(Check("haproxy", ("haproxy", "-c"), ("/etc/key",)),),
-    commands=(Command("make", ("a",), ("b",), "in", "also in", "x.service"),),
+    commands=(Command("make", ("a",), ("b",), "in", "also in", "x.service", 2.5),),
     units=(Unit("x.service", enabled=False, reload_on=("/etc/",), restart_on=("/etc/key",)),),
     healths=(Health("answers", ("curl", "x"), 2.5),),
 )
